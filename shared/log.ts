@@ -3,7 +3,6 @@ export type LogFields = Readonly<Record<string, unknown>>
 
 /** One JSON object a line on standard output, which is where Function Compute collects logs from. */
 export function log(level: 'info' | 'warn' | 'error', message: string, fields: LogFields = {}): void {
-  // biome-ignore lint/suspicious/noConsole: the one place that prints
   console.log(JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }))
 }
 

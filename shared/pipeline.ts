@@ -144,33 +144,45 @@ function settled(view: View, tasks: readonly Task[]): StepWrite[] {
   return view.media.plan && probe ? [{ do: 'settle task', task: probe }] : []
 }
 
+/** What to do about every task that is wanted now, as far as there is room for more. */
 function workOn(
   media: Media,
   tasks: readonly Task[],
   now: number,
   limits: PipelineLimits,
 ): { writes: StepWrite[]; dispatches: TaskMessage[] } {
-  const writes: StepWrite[] = []
-  const dispatches: TaskMessage[] = []
-  const wanted = wantedTasks(media, tasks)
-  const existing = new Map(tasks.map((task) => [task.taskId, task]))
-  let room = limits.maxRunning - wanted.filter((task) => isAtWork(existing.get(task.taskId), now)).length
-  for (const task of wanted) {
-    const row = existing.get(task.taskId)
-    const move = row ? moveOf(row, now, limits) : 'create'
-    if (move === 'wait') continue
-    if (move === 'fail' && row) {
-      writes.push({ do: 'fail task', task: row, error: lastError(row) })
-      continue
-    }
-    if (room <= 0 && move !== 'repeat') continue
-    if (move !== 'repeat') room -= 1
-    if (!row) writes.push({ do: 'create task', task })
-    if (row && move === 'raise') writes.push({ do: 'raise attempt', task: row })
-    const attempt = (row?.attempt ?? 1) + (move === 'raise' ? 1 : 0)
-    dispatches.push({ mediaId: task.mediaId, planId: task.planId, taskId: task.taskId, kind: task.kind, attempt })
+  const moves = wantedTasks(media, tasks).map((task) => {
+    const row = tasks.find((one) => one.taskId === task.taskId)
+    return { task, row, move: row ? moveOf(row, now, limits) : 'create' }
+  })
+  const room = limits.maxRunning - moves.filter(({ row }) => row && isAtWork(row, now)).length
+  const starting = moves.filter(({ move }) => STARTS.has(move)).slice(0, Math.max(0, room))
+  const repeated = moves.filter(({ move }) => move === 'repeat')
+  return {
+    writes: [
+      ...moves.flatMap(({ row, move }) => (row && move === 'fail' ? [failure(row)] : [])),
+      ...starting.flatMap(({ task, row, move }) => startWrite(task, row, move)),
+    ],
+    dispatches: [...starting, ...repeated].map(({ task, row, move }) => messageOf(task, row, move)),
   }
-  return { writes, dispatches }
+}
+
+type Move = 'create' | 'wait' | 'dispatch' | 'repeat' | 'raise' | 'fail'
+/** Moves that put one more task to work. */
+const STARTS: ReadonlySet<string> = new Set<Move>(['create', 'dispatch', 'raise'])
+
+function startWrite(task: NewTask, row: Task | undefined, move: string): StepWrite[] {
+  if (!row) return [{ do: 'create task', task }]
+  return move === 'raise' ? [{ do: 'raise attempt', task: row }] : []
+}
+
+function messageOf(task: NewTask, row: Task | undefined, move: string): TaskMessage {
+  const attempt = (row?.attempt ?? 1) + (move === 'raise' ? 1 : 0)
+  return { mediaId: task.mediaId, planId: task.planId, taskId: task.taskId, kind: task.kind, attempt }
+}
+
+function failure(row: Task): StepWrite {
+  return { do: 'fail task', task: row, error: row.error ?? videoError('worker_lost') }
 }
 
 /** The probe makes the plan; the plan names the work; when all of it is done, one last check. */
@@ -186,8 +198,8 @@ function newTask(mediaId: string, plan: Plan, taskId: string, kind: NewTask['kin
   return { mediaId, taskId, planId: plan.planId, kind }
 }
 
-function isAtWork(task: Task | undefined, now: number): boolean {
-  if (!task || task.state === 'done' || task.state === 'failed' || isOver(task, now)) return false
+function isAtWork(task: Task, now: number): boolean {
+  if (task.state === 'done' || task.state === 'failed' || isOver(task, now)) return false
   return task.state === 'running' || task.dispatchedAt > 0
 }
 
@@ -196,7 +208,7 @@ function isOver(task: Task, now: number): boolean {
   return task.endedAttempt >= task.attempt || (task.state === 'running' && task.leaseUntil < now)
 }
 
-function moveOf(task: Task, now: number, limits: PipelineLimits): 'wait' | 'dispatch' | 'repeat' | 'raise' | 'fail' {
+function moveOf(task: Task, now: number, limits: PipelineLimits): Move {
   if (task.state === 'done' || task.state === 'failed') return 'wait'
   const next = task.attempt < limits.maxAttempts ? 'raise' : 'fail'
   if (isOver(task, now)) return next
@@ -205,8 +217,4 @@ function moveOf(task: Task, now: number, limits: PipelineLimits): 'wait' | 'disp
   const waited = now - task.dispatchedAt
   if (waited > limits.abandonMs) return next
   return waited > limits.redispatchMs ? 'repeat' : 'wait'
-}
-
-function lastError(task: Task): VideoError {
-  return task.error ?? videoError('worker_lost')
 }

@@ -1,36 +1,35 @@
 import * as v from 'valibot'
-import { AppError } from '../../shared/errors.ts'
+import { jsonBody, ok } from '../../shared/http.ts'
+import { checked } from '../../shared/input.ts'
+import { routes } from '../../shared/routes.ts'
 
 export interface Deps {
-  /** Checks the internal signature over query and raw body and returns its nonce; throws `AppError`. */
-  verify(query: URLSearchParams, body: string): { readonly nonce: string }
+  /** Checks the internal signature over query and raw body and gives what was signed; throws `AppError`. */
+  verify(query: URLSearchParams, body: string): Readonly<Record<string, string>>
   /** Remembers the nonce; false when it was spent before. */
   spend(nonce: string): Promise<boolean>
   drive(mediaId: string): Promise<void>
 }
 
-const Body = v.strictObject({
-  mediaId: v.pipe(v.string(), v.regex(/^[A-Za-z0-9]{16}$/, 'mediaId has 16 letters or digits')),
-})
+const format = 'must be 16 letters and digits'
+const Body = v.strictObject(
+  { mediaId: v.pipe(v.string(format), v.regex(/^[A-Za-z0-9]{16}$/, format)) },
+  'must be a JSON object',
+)
 
 /**
  * `POST /callbacks/transcode`: some engine says that a media has changed. A repeat is welcome: it answers the same and
  * looks again, since the first look may have died half-way.
  */
-export async function onCallback(request: Request, deps: Deps): Promise<Response> {
-  const body = await request.text()
-  const { nonce } = deps.verify(new URL(request.url).searchParams, body)
-  const parsed = v.safeParse(Body, parseJson(body))
-  if (!parsed.success) throw new AppError('invalid_request', v.summarize(parsed.issues))
-  const first = await deps.spend(nonce)
-  await deps.drive(parsed.output.mediaId)
-  return Response.json({ data: { repeated: !first } })
-}
+export const onRequest = routes<Deps>((app) => {
+  app.get('/healthz/mps-callback', () => ok({ status: 'ok' }))
+  app.post('/callbacks/transcode', async (c) => onCallback(c.req.raw, c.env))
+})
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new AppError('invalid_json', 'the body must be a JSON object', { cause })
-  }
+async function onCallback(request: Request, deps: Deps): Promise<Response> {
+  const { nonce = '' } = deps.verify(new URL(request.url).searchParams, await request.clone().text())
+  const { mediaId } = checked(Body, await jsonBody(request))
+  const first = await deps.spend(nonce)
+  await deps.drive(mediaId)
+  return ok({ repeated: !first })
 }

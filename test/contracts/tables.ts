@@ -1,22 +1,45 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { type Key, type TableClient, type Write, winWrite } from '../../shared/tables/client.ts'
+import {
+  type Key,
+  type RangeRequest,
+  type Row,
+  type TableClient,
+  type Write,
+  winWrite,
+} from '../../shared/tables/client.ts'
 
-/** Tables that the suite expects to exist: `items` with an index, and `numbers`, whose key is made of integers. */
-export const CONTRACT_TABLES = [
-  { table: 'contract_items', keyColumns: ['group_id', 'item_id'], keyTypes: ['STRING', 'STRING'] },
-  { table: 'contract_numbers', keyColumns: ['shard', 'at', 'ref'], keyTypes: ['INTEGER', 'INTEGER', 'STRING'] },
+/** The tables that the suite expects to exist. Rows without `listed_at` are not in the index. */
+export const CONTRACT_SCHEMA = [
+  {
+    table: 'contract_items',
+    key: [
+      { name: 'group_id', type: 'string' },
+      { name: 'item_id', type: 'string' },
+    ],
+    indexed: [
+      { name: 'owner_id', type: 'string' },
+      { name: 'listed_at', type: 'integer' },
+    ],
+    indexes: [{ index: 'contract_items_by_owner', key: ['owner_id', 'listed_at'] }],
+    ttlSeconds: -1,
+  },
+  {
+    table: 'contract_numbers',
+    key: [
+      { name: 'shard', type: 'integer' },
+      { name: 'at', type: 'integer' },
+      { name: 'ref', type: 'string' },
+    ],
+    ttlSeconds: -1,
+  },
 ] as const
 
-/** The index over `contract_items`; rows without `listed_at` are not in it. */
+/** The index with all its key columns. */
 export const CONTRACT_INDEX = {
   table: 'contract_items',
   index: 'contract_items_by_owner',
   columns: ['owner_id', 'listed_at', 'group_id', 'item_id'],
-  definedColumns: [
-    { name: 'owner_id', type: 'DCT_STRING' },
-    { name: 'listed_at', type: 'DCT_INTEGER' },
-  ],
 } as const
 
 export interface OpenTables {
@@ -268,15 +291,8 @@ export function tablesContract(name: string, open: () => Promise<OpenTables>): v
       test.each([false, true])('give every row exactly once when followed in pages, reverse: %s', async (reverse) => {
         const names = ['a', 'b', 'c', 'd', 'e']
         const { client, request } = await filled(names)
-        const seen: unknown[] = []
-        let from: Key | undefined
-        do {
-          const page = await client.range({ ...request, reverse, limit: 2, ...(from ? { from } : {}) })
-          expect(page.rows.length).toBeLessThanOrEqual(2)
-          seen.push(...page.rows.map((row) => row.name))
-          from = page.next
-        } while (from)
-        expect(seen).toEqual(reverse ? names.reverse() : names)
+        const seen = await readPages(client, { ...request, reverse, limit: 2 })
+        expect(seen.map((row) => row.name)).toEqual(reverse ? names.reverse() : names)
       })
 
       test('begin at a key that need not exist', async () => {
@@ -367,4 +383,10 @@ export function tablesContract(name: string, open: () => Promise<OpenTables>): v
       expect(client.newWriter()).not.toBe(client.newWriter())
     })
   })
+}
+
+async function readPages(client: TableClient, request: RangeRequest & { limit: number }): Promise<Row[]> {
+  const page = await client.range(request)
+  expect(page.rows.length).toBeLessThanOrEqual(request.limit)
+  return [...page.rows, ...(page.next ? await readPages(client, { ...request, from: page.next }) : [])]
 }

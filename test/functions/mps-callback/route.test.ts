@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Deps, onCallback } from '../../../functions/mps-callback/route.ts'
+import { type Deps, onRequest } from '../../../functions/mps-callback/route.ts'
 import { AppError } from '../../../shared/errors.ts'
 
 const MEDIA = 'media00000000001'
@@ -23,8 +23,8 @@ function post(body: string) {
 test('looks at the media again, and once more when the call is repeated', async () => {
   const { deps, driven } = depsWith()
   const body = JSON.stringify({ mediaId: MEDIA })
-  expect(await (await onCallback(post(body), deps)).json()).toEqual({ data: { repeated: false } })
-  expect(await (await onCallback(post(body), deps)).json()).toEqual({ data: { repeated: true } })
+  expect(await (await onRequest(post(body), deps)).json()).toEqual({ data: { repeated: false } })
+  expect(await (await onRequest(post(body), deps)).json()).toEqual({ data: { repeated: true } })
   expect(driven).toEqual([MEDIA, MEDIA])
 })
 
@@ -33,9 +33,17 @@ test('does nothing when the signature is refused', async () => {
     throw new AppError('signature_mismatch', 'no')
   }
   const { deps, driven } = depsWith({ verify: refuse })
-  const call = onCallback(post(JSON.stringify({ mediaId: MEDIA })), deps)
+  const call = onRequest(post(JSON.stringify({ mediaId: MEDIA })), deps)
   await expect(call).rejects.toMatchObject({ code: 'signature_mismatch' })
   expect(driven).toEqual([])
+})
+
+test('knows no other path and no other method', async () => {
+  const { deps } = depsWith()
+  expect((await onRequest(new Request('http://localhost/callbacks/transcode'), deps)).status).toBe(405)
+  await expect(onRequest(new Request('http://localhost/callbacks/x'), deps)).rejects.toMatchObject({
+    code: 'not_found',
+  })
 })
 
 test.each([
@@ -45,6 +53,6 @@ test.each([
   ['an unknown field', `{"mediaId":"${MEDIA}","x":1}`, 'invalid_request'],
 ])('refuses a body with %s', async (_name, body, code) => {
   const { deps, driven } = depsWith()
-  await expect(onCallback(post(body), deps)).rejects.toMatchObject({ code })
+  await expect(onRequest(post(body), deps)).rejects.toMatchObject({ code })
   expect(driven).toEqual([])
 })

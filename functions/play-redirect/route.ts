@@ -1,0 +1,117 @@
+import type { PlayInfo } from '../../shared/api.ts'
+import { AppError } from '../../shared/errors.ts'
+import { ok, problem } from '../../shared/http.ts'
+import { segmentKey } from '../../shared/plan.ts'
+import { routes } from '../../shared/routes.ts'
+import type { Playlist, Publication } from './publication.ts'
+import { loadPublication, loadShown, type Shelf, type ShelfTables, type Shown } from './shelf.ts'
+
+export interface Deps {
+  /** Lives as long as the instance. */
+  readonly shelf: Shelf
+  /** Asked for only when the shelf has no answer, so that a warm redirect never touches a client. */
+  tables(): ShelfTables
+  /** An absolute URL that reads one object of the output bucket for an hour, signed with this request's credentials. */
+  presign(key: string): string
+  now(): number
+  /** Origin of API and pages, without a slash at the end. */
+  readonly publicUrl: string
+}
+
+/** Ten minutes less than the signature lives, so that no player is sent to a URL that is about to end. */
+const REDIRECT_CACHE = 'max-age=3000'
+const GROWING_CACHE = 'max-age=1'
+/** A final playlist never changes; it is kept a minute only, since a revoked playback should stop soon. */
+const FINAL_CACHE = 'max-age=60'
+const SEGMENT = '/play/:playbackId/:rendition/:file{(?:0|[1-9][0-9]{0,8})\\.ts}'
+
+/** `/play/…`: what a viewer fetches. Playlists come from here, segments from OSS. */
+export const onRequest = routes<Deps>((app) => {
+  app.get('/healthz/play-redirect', () => ok({ status: 'ok' }))
+  app.get(SEGMENT, async (c) => {
+    const { playbackId, rendition, file } = c.req.param()
+    return redirect(await shownBy(playbackId, c.env), rendition, Number.parseInt(file, 10), c.env)
+  })
+  app.get('/play/:playbackId/:rendition/index.m3u8', async (c) => {
+    const rendition = c.req.param('rendition')
+    return playlist(c.req.raw, c.req.param('playbackId'), c.env, (publication) => publication.media(rendition))
+  })
+  app.get('/play/:playbackId/master.m3u8', async (c) =>
+    playlist(c.req.raw, c.req.param('playbackId'), c.env, (publication) => publication.master()),
+  )
+  app.get('/play/:playbackId', async (c) => ok(await playInfo(c.req.param('playbackId'), c.env)))
+})
+
+async function shownBy(playbackId: string, deps: Deps): Promise<Shown> {
+  const shown = await deps.shelf.shown.get(playbackId, deps.now(), () => loadShown(playbackId, deps.tables()))
+  if (shown) return shown
+  throw new AppError('playback_not_found', 'There is no such playback, it was revoked, or its video was deleted')
+}
+
+function published(shown: Shown, deps: Deps): Promise<Publication> {
+  return deps.shelf.publications.get(placeOf(shown), deps.now(), () => loadPublication(shown, deps.tables()))
+}
+
+function placeOf({ mediaId, planId }: Shown): string {
+  return `${mediaId}/${planId}`
+}
+
+/** What was once listed stays listed, so only a segment that is not known yet is worth a look at the tables. */
+async function redirect(shown: Shown, rendition: string, index: number, deps: Deps): Promise<Response> {
+  const known = deps.shelf.publications.peek(placeOf(shown))?.listed(rendition) ?? 0
+  if (index >= known) {
+    const listed = (await published(shown, deps)).listed(rendition) ?? 0
+    if (index >= listed) return missing(shown, rendition, index)
+  }
+  const location = deps.presign(segmentKey(shown.mediaId, shown.planId, rendition, index))
+  return new Response(null, { status: 302, headers: { location, 'cache-control': REDIRECT_CACHE } })
+}
+
+function missing(shown: Shown, rendition: string, index: number): Response {
+  const planned = shown.renditions.find(({ name }) => name === rendition)?.segmentCount ?? 0
+  if (index >= planned) throw new AppError('segment_not_found', 'The video has no such segment')
+  return problem(new AppError('segment_not_found', 'This segment is still being made'), { 'retry-after': '1' })
+}
+
+async function playlist(
+  request: Request,
+  playbackId: string,
+  deps: Deps,
+  choose: (publication: Publication) => Playlist | undefined,
+): Promise<Response> {
+  const shown = await shownBy(playbackId, deps)
+  const publication = await published(shown, deps)
+  if (!publication.playable) return notPlayable(shown, deps)
+  const chosen = choose(publication)
+  if (!chosen) throw new AppError('not_found', 'The video has no such rendition')
+  const headers = { etag: chosen.etag, 'cache-control': chosen.final ? FINAL_CACHE : GROWING_CACHE }
+  if (hasAlready(request, chosen.etag)) return new Response(null, { status: 304, headers })
+  return new Response(chosen.text, { headers: { ...headers, 'content-type': 'application/vnd.apple.mpegurl' } })
+}
+
+function hasAlready(request: Request, etag: string): boolean {
+  const known = request.headers.get('if-none-match') ?? ''
+  return known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag || tag.trim() === '*')
+}
+
+/** Until every rendition has its first segment, or for ever when the video could not be made. */
+async function notPlayable(shown: Shown, deps: Deps): Promise<Response> {
+  const video = await deps.tables().videos.find(shown.videoId)
+  if (video?.derived.status === 'errored') {
+    throw new AppError('not_playable', 'The video could not be made, so there is nothing to play')
+  }
+  const error = new AppError('not_playable', 'The first segments are still being made; ask again in a second')
+  return problem(error, { 'retry-after': '1' })
+}
+
+async function playInfo(playbackId: string, deps: Deps): Promise<PlayInfo> {
+  const shown = await shownBy(playbackId, deps)
+  const video = await deps.tables().videos.find(shown.videoId)
+  if (!video || video.deletedAt > 0) throw new AppError('playback_not_found', 'The video of this playback was deleted')
+  const { durationMs, status, playable } = video.derived
+  return {
+    ...{ title: video.title, durationMs, status, playable },
+    hlsUrl: `${deps.publicUrl}/play/${playbackId}/master.m3u8`,
+    ...{ posterUrl: null, storyboardUrl: null, resumeMs: 0, session: null, locked: false },
+  }
+}

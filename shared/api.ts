@@ -1,0 +1,162 @@
+/**
+ * Bodies of the HTTP API, for both sides; types only. Times are RFC 3339, durations end in `Ms`, sizes in `Bytes`. What
+ * belongs to features that do not exist yet is `null` where a client already looks for it, and missing otherwise.
+ */
+
+/** Every successful answer with a body. */
+export interface Answer<Data> {
+  readonly data: Data
+  readonly requestId: string
+}
+
+/** One page of a list; a page may be short, or even empty, and still have a cursor. */
+export interface Page<Item> extends Answer<readonly Item[]> {
+  readonly nextCursor: string | null
+}
+
+/** RFC 9457, with the stable code of the catalogue. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: string
+  readonly requestId: string
+}
+
+/** `POST /v1/accounts` and `POST /v1/sessions`. */
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+}
+
+export interface AccountCreated {
+  readonly accountId: string
+  readonly username: string
+}
+
+export interface SessionCreated {
+  readonly token: string
+  readonly expiresAt: string
+}
+
+/** `POST /v1/uploads`. */
+export interface UploadRequest {
+  readonly fileName: string
+  readonly sizeBytes: number
+  readonly contentType: string
+  readonly title?: string
+  readonly sha256?: string
+  readonly classId?: string
+  readonly sourceContext?: string
+  readonly method?: 'sts'
+}
+
+export type UploadState = 'waiting' | 'uploading' | 'verifying' | 'done' | 'errored' | 'cancelled' | 'expired'
+
+/** Where the bytes go, and the rights to put them there. */
+export interface UploadTarget {
+  readonly bucket: string
+  /** Always without the `oss-` that some clients want in front. */
+  readonly region: string
+  readonly endpoint: string
+  readonly addressing: 'path' | 'virtual'
+  readonly key: string
+  readonly credentials: {
+    readonly accessKeyId: string
+    readonly accessKeySecret: string
+    readonly securityToken: string
+    readonly expiration: string
+  }
+}
+
+/** Answer to `POST /v1/uploads/{id}/credentials`: the same key, fresh rights. */
+export interface UploadCredentials extends UploadTarget {
+  readonly uploadId: string
+  readonly videoId: string
+  readonly playbackId: string
+  readonly state: UploadState
+  readonly expiresAt: string
+}
+
+/** Answer to `POST /v1/uploads`. */
+export interface UploadCreated extends UploadCredentials {
+  /** Opens `/v1/uploads/{id}/…` of this upload only: `Authorization: Upload {uploadToken}`. */
+  readonly uploadToken: string
+}
+
+/** `GET /v1/uploads/{id}`. */
+export interface UploadStatus {
+  readonly uploadId: string
+  readonly videoId: string
+  readonly playbackId: string
+  readonly state: UploadState
+  readonly fileName: string
+  readonly title: string
+  /** As it was declared; the video has the real one. */
+  readonly sizeBytes: number
+  readonly contentType: string
+  readonly key: string
+  readonly error: { readonly code: 'source_not_accepted'; readonly message: string } | null
+  readonly createdAt: string
+  readonly expiresAt: string
+}
+
+export type VideoStatus = 'processing' | 'ready' | 'errored'
+
+/** Answer to `POST /v1/uploads/{id}/complete`, the same for everybody who asks. */
+export interface UploadCompleted {
+  readonly uploadId: string
+  readonly videoId: string
+  readonly playbackId: string
+  readonly status: VideoStatus
+  readonly playable: boolean
+  readonly playUrl: string
+  readonly coverUrl: null
+}
+
+/** One entry of `GET /v1/videos`, and `GET /v1/videos/{id}`. */
+export interface VideoView {
+  readonly videoId: string
+  readonly title: string
+  readonly status: VideoStatus
+  readonly playable: boolean
+  /** Whole per cent. */
+  readonly progress: number
+  readonly durationMs: number
+  readonly width: number
+  readonly height: number
+  readonly engine: { readonly name: string; readonly reason: string } | null
+  readonly renditions: readonly RenditionView[]
+  readonly playbacks: readonly { readonly playbackId: string; readonly policy: 'public' }[]
+  readonly coverUrl: null
+  readonly source: { readonly sizeBytes: number; readonly key: string }
+  readonly sourceContext: string
+  readonly classId: string
+  readonly error: { readonly code: string; readonly message: string; readonly retryable: boolean } | null
+  readonly createdAt: string
+}
+
+/** `waiting`: nothing is stored yet. `ready`: every segment is. */
+export interface RenditionView {
+  readonly name: string
+  readonly width: number
+  readonly height: number
+  readonly bandwidth: number
+  readonly codecs: string
+  readonly state: 'waiting' | 'processing' | 'ready'
+}
+
+/** `GET /play/{playbackId}`: what a player needs to start. */
+export interface PlayInfo {
+  readonly title: string
+  readonly durationMs: number
+  readonly status: VideoStatus
+  readonly playable: boolean
+  readonly hlsUrl: string
+  readonly posterUrl: null
+  readonly storyboardUrl: null
+  readonly resumeMs: number
+  readonly session: null
+  readonly locked: false
+}

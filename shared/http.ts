@@ -1,0 +1,48 @@
+import { AppError } from './errors.ts'
+
+/** Marks a JSON answer of ours: the adapter takes it off and completes the body with the request id. */
+export const ENVELOPE_HEADER = 'x-envelope'
+
+export interface AnswerOptions {
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A success: `{"data": …, "requestId": …}`. */
+export function ok(data: unknown, options: AnswerOptions = {}): Response {
+  return envelope({ data }, 'application/json', options)
+}
+
+/** A page of a list: `{"data": […], "nextCursor": …, "requestId": …}`; `null` after the last page. */
+export function list(data: readonly unknown[], nextCursor: string | null, options: AnswerOptions = {}): Response {
+  return envelope({ data, nextCursor }, 'application/json', options)
+}
+
+/** A failure as RFC 9457 problem details. */
+export function problem(error: AppError, headers: Readonly<Record<string, string>> = {}): Response {
+  const { code, status, title, message } = error
+  const body = { type: `urn:yunbo:problem:${code}`, title, status, detail: message, code }
+  return envelope(body, 'application/problem+json', { status, headers: { ...headersFor(status), ...headers } })
+}
+
+/** The JSON body of a request; throws `invalid_json` when it is not JSON. */
+export async function jsonBody(request: Request): Promise<unknown> {
+  const text = await request.text()
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new AppError('invalid_json', 'The body must be JSON', { cause })
+  }
+}
+
+function envelope(body: object, type: string, options: AnswerOptions): Response {
+  const headers = { 'content-type': type, 'cache-control': 'no-store', [ENVELOPE_HEADER]: '1', ...options.headers }
+  return new Response(JSON.stringify(body), { status: options.status ?? 200, headers })
+}
+
+/** RFC 9110 wants a challenge with 401; the waiting time is a hint. */
+function headersFor(status: number): Record<string, string> {
+  if (status === 401) return { 'www-authenticate': 'Bearer' }
+  if (status === 429 || status === 503) return { 'retry-after': '1' }
+  return {}
+}

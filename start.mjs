@@ -1,0 +1,22 @@
+/** `npm start`: builds what is stale, then runs the local cloud in this very process, so that signals need no forwarding. */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 19)) {
+  fail(`Node 20.19 or later is needed; this is ${process.versions.node}.`)
+}
+if (!existsSync(fileURLToPath(new URL('node_modules', import.meta.url)))) {
+  fail('The packages are not installed yet: run `npm install` first.')
+}
+
+const { build } = await import('./build.mjs')
+// Standard output belongs to the local cloud (`--json` promises one object a line there).
+await build({ onProgress: (line) => process.stderr.write(`${line}\n`) })
+await import(new URL('dist/local/main.mjs', import.meta.url).href)
+
+/** @param {string} message @returns {never} */
+function fail(message) {
+  process.stderr.write(`${message}\n`)
+  process.exit(1)
+}
