@@ -1,0 +1,119 @@
+import { type IncomingMessage, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
+import { readBody } from '../wire/body.ts'
+import { addCorsHeaders, answerPreflight, isPreflight } from './cors.ts'
+import type { Deployed } from './deployed.ts'
+import { badGateway, type HttpReply, type HttpRequest } from './http-event.ts'
+
+/** Limits of HTTP triggers. https://www.alibabacloud.com/help/en/functioncompute/fc-3-0/user-guide/http-trigger-overview */
+export const HEADER_LIMIT_BYTES = 8 * 1024
+const URL_LIMIT_BYTES = 4 * 1024
+const BODY_LIMIT_BYTES = 32 * 1024 * 1024
+/** Payload of an asynchronous invocation. */
+export const ASYNC_LIMIT_BYTES = 128 * 1024
+
+interface TriggerCall {
+  readonly requestId: string
+  /** Methods that the trigger and the route both take. */
+  readonly methods: readonly string[]
+  /** Queues the request for later instead of waiting for it. */
+  invokeLater(request: HttpRequest): void
+}
+
+/** Serves one request through a function's HTTP trigger, as the gateway in front of it does. */
+export async function serveHttpTrigger(
+  deployed: Deployed,
+  request: IncomingMessage,
+  response: ServerResponse,
+  call: TriggerCall,
+): Promise<void> {
+  const { requestId, methods } = call
+  response.setHeader('X-Fc-Request-Id', requestId)
+  if (isPreflight(request) && !methods.includes('OPTIONS')) return answerPreflight(request, response, methods)
+  const method = request.method ?? 'GET'
+  if (!methods.includes(method)) {
+    return refuse(request, response, 405, 'MethodNotAllowed', `the trigger takes ${methods.join(', ')}, not ${method}`)
+  }
+  const tooLarge = overLimit(request)
+  if (tooLarge) return refuse(request, response, 400, 'InvalidArgument', tooLarge)
+  const body = await readBody(request, BODY_LIMIT_BYTES)
+  if (!body) return refuse(request, response, 400, 'InvalidArgument', 'the body is larger than 32 MB')
+  const incoming = { method, url: request.url ?? '/', headers: headerList(request), body, sourceIp: sourceIp(request) }
+  if (request.headers['x-fc-invocation-type']?.toString().toLowerCase() !== 'async') {
+    return sendReply(request, response, await deployed.http(requestId, incoming))
+  }
+  if (body.length > ASYNC_LIMIT_BYTES) {
+    return refuse(request, response, 413, 'RequestEntityTooLarge', 'the payload is larger than 128 KB')
+  }
+  call.invokeLater(incoming)
+  sendReply(request, response, { status: 202, headers: [], body: Buffer.alloc(0) })
+}
+
+/** Answers in the words of Function Compute. */
+export function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+): void {
+  const requestId = response.getHeader('X-Fc-Request-Id')
+  const body = Buffer.from(JSON.stringify({ RequestId: requestId, Code: code, Message: message }))
+  sendReply(request, response, { status, headers: [['Content-Type', 'application/json']], body })
+}
+
+/** Names that a function cannot set: the gateway drops them. */
+const RESERVED = /^(x-fc-.*|connection|content-length|date|keep-alive|server|upgrade|transfer-encoding)$/i
+
+function sendReply(request: IncomingMessage, response: ServerResponse, wanted: HttpReply): void {
+  if (response.destroyed || response.headersSent) return
+  const reply = deliverable(wanted)
+  for (const [name, value] of reply.headers) {
+    if (!RESERVED.test(name) && !isAttachment(name, value)) response.appendHeader(name, value)
+  }
+  addCorsHeaders(request, response)
+  if (reply.errorType !== undefined) response.setHeader('X-Fc-Error-Type', reply.errorType)
+  const bodyless = reply.status === 204 || reply.status === 304
+  if (!bodyless) response.setHeader('Content-Length', reply.body.length)
+  response.writeHead(reply.status)
+  response.end(bodyless ? undefined : reply.body)
+}
+
+/** What the function answered, or the gateway's complaint about it. */
+function deliverable(reply: HttpReply): HttpReply {
+  const size = reply.headers.reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value), 0)
+  if (size > HEADER_LIMIT_BYTES) return badGateway('the headers of the response are larger than 8 KB')
+  try {
+    for (const [name, value] of reply.headers) {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+    }
+    return reply
+  } catch {
+    return badGateway('a header of the response has characters that HTTP does not take')
+  }
+}
+
+function isAttachment(name: string, value: string): boolean {
+  return name.toLowerCase() === 'content-disposition' && /^\s*attachment/i.test(value)
+}
+
+function overLimit(request: IncomingMessage): string | undefined {
+  const headers = request.rawHeaders.reduce((sum, text) => sum + Buffer.byteLength(text, 'latin1'), 0)
+  if (headers > HEADER_LIMIT_BYTES) return 'the headers are larger than 8 KB'
+  if ((request.url ?? '').length > URL_LIMIT_BYTES) return 'the path and query are longer than 4 KB'
+  const declared = Number(request.headers['content-length'] ?? 0)
+  if (declared > BODY_LIMIT_BYTES) return 'the body is larger than 32 MB'
+  return undefined
+}
+
+function headerList(request: IncomingMessage): [string, string][] {
+  const pairs: [string, string][] = []
+  for (let index = 0; index < request.rawHeaders.length; index += 2) {
+    pairs.push([request.rawHeaders[index] ?? '', request.rawHeaders[index + 1] ?? ''])
+  }
+  return pairs
+}
+
+function sourceIp(request: IncomingMessage): string {
+  return (request.socket.remoteAddress ?? '127.0.0.1').replace(/^::ffff:/, '')
+}

@@ -1,0 +1,106 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { extname, join, normalize, sep } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { refuse } from './fc/http-trigger.ts'
+import type { Fc } from './fc/index.ts'
+import { newRequestId } from './fc/request-id.ts'
+import { findRoute } from './fc/routes.ts'
+
+/** What stands behind the one origin. */
+export interface GatewayTarget {
+  readonly fc: Pick<Fc, 'routes' | 'http'>
+  /** Folder of the built pages; absent: functions only. */
+  readonly webDir?: string
+  now(): number
+}
+
+/**
+ * The custom domain: requests that a route covers go to its function, all others are pages. `target` is asked for at
+ * each request, since the gateway's address has to be known before the functions can be started.
+ */
+export function gateway(target: () => GatewayTarget | undefined): RequestListener {
+  return (request, response) => {
+    serve(request, response, target()).catch((error: unknown) => {
+      refuse(request, response, 500, 'InternalServerError', error instanceof Error ? error.message : String(error))
+    })
+  }
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: GatewayTarget | undefined,
+): Promise<void> {
+  if (!target) return refuse(request, response, 503, 'ServiceUnavailable', 'the local cloud is still starting')
+  const path = (request.url ?? '/').split('?')[0] ?? '/'
+  const route = findRoute(target.fc.routes, path)
+  if (route) return target.fc.http(route, request, response)
+  if (target.webDir !== undefined && (await servePage(request, response, path, target.webDir))) return
+  response.setHeader('X-Fc-Request-Id', newRequestId(target.now()))
+  refuse(request, response, 404, 'DomainRouteNotFound', `no route and no page for ${path}`)
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json',
+  '.map': 'application/json',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+  '.wasm': 'application/wasm',
+  '.txt': 'text/plain; charset=utf-8',
+}
+
+/** Sends the page or file of a path; `false` when there is none. */
+async function servePage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  webDir: string,
+): Promise<boolean> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false
+  const file = pageFile(path, webDir)
+  const size = file === undefined ? undefined : await sizeOf(file)
+  if (file === undefined || size === undefined) return false
+  response.writeHead(200, {
+    'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
+    'Content-Length': size,
+    // Names under /assets carry a hash of their content.
+    'Cache-Control': path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'X-Content-Type-Options': 'nosniff',
+  })
+  if (request.method === 'HEAD') response.end()
+  else await pipeline(createReadStream(file), response).catch(() => response.destroy())
+  return true
+}
+
+/** `/` is index.html, `/watch/{id}` is watch.html, everything else a file of that name inside the folder. */
+function pageFile(path: string, webDir: string): string | undefined {
+  const page = /^\/([a-z]+)\/[^/]+$/.exec(path)?.[1]
+  if (path === '/') return join(webDir, 'index.html')
+  if (page === 'watch') return join(webDir, 'watch.html')
+  const decoded = decode(path)
+  if (decoded === undefined || decoded.includes('\0')) return undefined
+  const file = normalize(join(webDir, decoded))
+  return file.startsWith(webDir + sep) ? file : undefined
+}
+
+function decode(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return undefined
+  }
+}
+
+async function sizeOf(file: string): Promise<number | undefined> {
+  const found = await stat(file).catch(() => undefined)
+  return found?.isFile() ? found.size : undefined
+}

@@ -1,0 +1,90 @@
+/** Statuses and usual messages of the errors this service answers with, by the service's own names. */
+const CATALOGUE = {
+  AccessDenied: [403, 'You have no right to access this object.'],
+  AccessForbidden: [403, 'CORSResponse: This CORS request is not allowed.'],
+  BucketAlreadyExists: [409, 'The requested bucket name is not available.'],
+  BucketNotEmpty: [409, 'The bucket you tried to delete is not empty.'],
+  EntityTooLarge: [400, 'Your proposed upload exceeds the maximum allowed size.'],
+  EntityTooSmall: [400, 'Your proposed upload smaller than the minimum allowed size.'],
+  FileAlreadyExists: [409, 'The object you specified already exists and can not be overwritten.'],
+  InternalError: [500, 'We encountered an internal error. Please try again.'],
+  InvalidAccessKeyId: [403, 'The OSS Access Key Id you provided does not exist in our records.'],
+  InvalidArgument: [400, 'The argument you provided is invalid.'],
+  InvalidBucketName: [400, 'The specified bucket is not valid.'],
+  InvalidDigest: [400, 'The Content-MD5 you specified was invalid.'],
+  InvalidObjectName: [400, 'The specified object is not valid.'],
+  InvalidPart: [
+    400,
+    "One or more of the specified parts could not be found or the specified entity tag might not have matched the part's entity tag.",
+  ],
+  InvalidPartOrder: [400, 'The list of parts was not in ascending order. Parts list must specified in order.'],
+  InvalidRange: [416, 'The requested range cannot be satisfied'],
+  InvalidRequest: [400, 'Invalid Request.'],
+  InvalidSecurityToken: [403, 'The security token you provided is invalid.'],
+  InvalidTargetType: [400, 'The target object of the symbolic link must not be a symbolic link.'],
+  MalformedXML: [400, 'The XML you provided was not well-formed or did not validate against our published schema.'],
+  MethodNotAllowed: [405, 'The specified method is not allowed against this resource.'],
+  MissingArgument: [400, 'Missing Some Required Arguments.'],
+  MissingContentLength: [411, 'You must provide the Content-Length HTTP header.'],
+  NoSuchBucket: [404, 'The specified bucket does not exist.'],
+  NoSuchCORSConfiguration: [404, 'The CORS Configuration does not exist.'],
+  NoSuchKey: [404, 'The specified key does not exist.'],
+  NoSuchUpload: [
+    404,
+    'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.',
+  ],
+  NotImplemented: [501, 'A header or parameter you provided implies functionality that is not implemented.'],
+  NotSymlink: [400, 'The object you specified is not a symbolic link.'],
+  PreconditionFailed: [412, 'At least one of the pre-conditions you specified did not hold.'],
+  RequestTimeTooSkewed: [403, 'The difference between the request time and the current time is too large.'],
+  SecurityTokenExpired: [403, 'The security token you provided has expired.'],
+  SignatureDoesNotMatch: [
+    403,
+    'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+  ],
+  SymlinkTargetNotExist: [404, 'The target object of the symbolic link does not exist.'],
+} as const satisfies Record<string, readonly [number, string]>
+
+/** Error numbers that are published at https://help.aliyun.com/zh/oss/support/ec-encoding; the others are left out. */
+const EXACT_CODES: Partial<Record<OssErrorCode, string>> = {
+  InvalidAccessKeyId: '0002-00000902',
+  InvalidSecurityToken: '0002-00000006',
+  NoSuchBucket: '0015-00000101',
+  NoSuchKey: '0026-00000001',
+  SecurityTokenExpired: '0002-00000007',
+  SignatureDoesNotMatch: '0002-00000040',
+}
+
+/** An error code of the service. */
+export type OssErrorCode = keyof typeof CATALOGUE
+
+/** Further elements of an error answer, in the order in which they are written. */
+export type ErrorDetails = Readonly<Record<string, string | number>>
+
+/** A refusal that the client sees as an OSS error document. */
+export class OssError extends Error {
+  readonly code: OssErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: OssErrorCode, details: ErrorDetails = {}, message: string = CATALOGUE[code][1]) {
+    super(message)
+    this.name = 'OssError'
+    this.code = code
+    this.details = details
+  }
+
+  /** HTTP status of the code. */
+  get status(): number {
+    return CATALOGUE[this.code][0]
+  }
+
+  /** The published error number, where one is known. */
+  get exactCode(): string | undefined {
+    return EXACT_CODES[this.code]
+  }
+}
+
+/** Refuses an argument by its name, as the service does. */
+export function invalidArgument(name: string, value: string, message: string): OssError {
+  return new OssError('InvalidArgument', { ArgumentName: name, ArgumentValue: value }, message)
+}

@@ -1,0 +1,167 @@
+import { writeXml, type XmlFields } from '../wire/xml.ts'
+import { bucketOf, owner } from './bucket-operations.ts'
+import { type Context, type Operation, xmlReply } from './context.ts'
+import { invalidArgument } from './errors.ts'
+import { justAfter, listPage, nameEncoder, type Page, readPageSize } from './listing.ts'
+import { quoted, xmlDate } from './metadata.ts'
+import type { ListedObject } from './store.ts'
+import { following } from './tables.ts'
+import type { ListedUpload } from './uploads.ts'
+
+export const listObjects: Operation = {
+  action: 'oss:ListObjects',
+  run(context) {
+    const { request } = context
+    const marker = request.param('marker') ?? ''
+    const query = readListQuery(context)
+    const page = objectsAfter(context, query, marker)
+    const encode = nameEncoder(request)
+    return xmlReply(
+      writeXml('ListBucketResult', {
+        Name: bucketOf(context),
+        Prefix: encode(query.prefix),
+        Marker: encode(marker),
+        MaxKeys: query.max,
+        Delimiter: encode(query.delimiter),
+        EncodingType: request.param('encoding-type') || undefined,
+        IsTruncated: page.last !== undefined,
+        NextMarker: page.last && encode(nameOf(page.last)),
+        Contents: page.rows.map((row) => describeRow(row, encode, owner(context))),
+        CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
+      }),
+    )
+  },
+}
+
+export const listObjectsV2: Operation = {
+  action: 'oss:ListObjects',
+  run(context) {
+    const { request } = context
+    if (request.param('list-type') !== '2') {
+      throw invalidArgument('list-type', request.param('list-type') ?? '', 'The list-type must be 2.')
+    }
+    const token = request.param('continuation-token') || undefined
+    const startAfter = request.param('start-after') ?? ''
+    const query = readListQuery(context)
+    const page = objectsAfter(context, query, token === undefined ? startAfter : readToken(token))
+    const encode = nameEncoder(request)
+    const shownOwner = request.param('fetch-owner') === 'true' ? owner(context) : undefined
+    return xmlReply(
+      writeXml('ListBucketResult', {
+        Name: bucketOf(context),
+        Prefix: encode(query.prefix),
+        StartAfter: encode(startAfter) || undefined,
+        ContinuationToken: token,
+        MaxKeys: query.max,
+        Delimiter: encode(query.delimiter),
+        EncodingType: request.param('encoding-type') || undefined,
+        IsTruncated: page.last !== undefined,
+        NextContinuationToken: page.last && Buffer.from(nameOf(page.last)).toString('base64'),
+        Contents: page.rows.map((row) => describeRow(row, encode, shownOwner)),
+        CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
+        KeyCount: page.rows.length + page.prefixes.length,
+      }),
+    )
+  },
+}
+
+/** The token is the last name that was told. */
+function readToken(token: string): string {
+  const name = Buffer.from(token, 'base64').toString()
+  if (Buffer.from(name).toString('base64') === token) return name
+  throw invalidArgument('continuation-token', token.slice(0, 64), 'The continuation token provided is incorrect.')
+}
+
+interface ListQuery {
+  readonly prefix: string
+  readonly delimiter: string
+  readonly max: number
+}
+
+function readListQuery({ request }: Context): ListQuery {
+  const prefix = request.param('prefix') ?? ''
+  const delimiter = request.param('delimiter') ?? ''
+  return { prefix, delimiter, max: readPageSize(request, 'max-keys', 100) }
+}
+
+function objectsAfter(context: Context, query: ListQuery, after: string): Page<ListedObject> {
+  const bucket = bucketOf(context)
+  context.store.bucket(bucket)
+  return listPage({
+    ...query,
+    from: justAfter(after),
+    after,
+    scan: (from) => context.store.objects(bucket, query.prefix, from),
+    keyOf: (row) => row.key,
+  })
+}
+
+function nameOf(entry: { row: { key: string } } | { prefix: string }): string {
+  return 'prefix' in entry ? entry.prefix : entry.row.key
+}
+
+function describeRow({ key, record }: ListedObject, encode: (name: string) => string, shown?: XmlFields): XmlFields {
+  return {
+    Key: encode(key),
+    LastModified: xmlDate(record.lastModifiedAt),
+    ETag: quoted(record.eTag),
+    Type: record.type,
+    Size: record.size,
+    StorageClass: record.storageClass,
+    Owner: shown,
+  }
+}
+
+export const listMultipartUploads: Operation = {
+  action: 'oss:ListMultipartUploads',
+  run(context) {
+    const { request } = context
+    const keyMarker = request.param('key-marker') ?? ''
+    // Without a key marker an upload id marker means nothing.
+    const uploadMarker = keyMarker === '' ? '' : (request.param('upload-id-marker') ?? '')
+    const max = readPageSize(request, 'max-uploads', 1000)
+    const prefix = request.param('prefix') ?? ''
+    const delimiter = request.param('delimiter') ?? ''
+    const page = uploadsAfter(context, { prefix, delimiter, max }, keyMarker, uploadMarker)
+    const encode = nameEncoder(request)
+    return xmlReply(
+      writeXml('ListMultipartUploadsResult', {
+        Bucket: bucketOf(context),
+        EncodingType: request.param('encoding-type') || undefined,
+        KeyMarker: encode(keyMarker),
+        UploadIdMarker: uploadMarker,
+        NextKeyMarker: page.last && encode(nameOf(page.last)),
+        NextUploadIdMarker: page.last && ('row' in page.last ? page.last.row.uploadId : ''),
+        Delimiter: encode(delimiter),
+        Prefix: encode(prefix),
+        MaxUploads: max,
+        IsTruncated: page.last !== undefined,
+        Upload: page.rows.map((row) => ({
+          Key: encode(row.key),
+          UploadId: row.uploadId,
+          StorageClass: row.record.storageClass,
+          Initiated: xmlDate(row.record.initiatedAt),
+        })),
+        CommonPrefixes: page.prefixes.map((one) => ({ Prefix: encode(one) })),
+      }),
+    )
+  },
+}
+
+function uploadsAfter(context: Context, query: ListQuery, keyMarker: string, uploadMarker: string): Page<ListedUpload> {
+  const bucket = bucketOf(context)
+  context.store.bucket(bucket)
+  return listPage({
+    ...query,
+    from: afterUpload(keyMarker, uploadMarker),
+    after: keyMarker,
+    scan: (from) => context.store.uploads.list(bucket, query.prefix, from),
+    keyOf: (row) => row.key,
+  })
+}
+
+/** Rows are `key NUL id`: after one upload of a key, or after all of them. */
+function afterUpload(key: string, uploadId: string): Buffer {
+  if (key === '') return Buffer.alloc(0)
+  return following(Buffer.from(uploadId === '' ? `${key}\0` : `${key}\0${uploadId}`))
+}

@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import { type Database, open } from 'lmdb'
+import { OssError } from './errors.ts'
+import type { BucketRecord, ObjectRecord, PartRecord, UploadRecord } from './records.ts'
+
+/** Names one object. */
+export interface ObjectName {
+  readonly bucket: string
+  readonly key: string
+}
+
+/** Names one multipart upload. */
+export interface UploadName extends ObjectName {
+  readonly uploadId: string
+}
+
+/** The tables of the index; keys are bytes, so that ranges run in the byte order of UTF-8. */
+export interface Tables {
+  readonly buckets: Database<BucketRecord, Buffer>
+  readonly objects: Database<ObjectRecord, Buffer>
+  readonly uploads: Database<UploadRecord, Buffer>
+  readonly parts: Database<PartRecord, Buffer>
+  /** Runs in one write transaction, after everything written before; must throw before its first write or not at all. */
+  transaction<Result>(action: () => Result): Promise<Result>
+  close(): Promise<void>
+}
+
+/** Opens the index in a folder. */
+export function openTables(dir: string): Tables {
+  // A commit survives the end of this process at once; it is flushed to the disk right after it, without being awaited,
+  // as a rename would be.
+  const root = open({ path: join(dir, 'index'), maxDbs: 8 })
+  return {
+    buckets: root.openDB({ name: 'buckets', keyEncoding: 'binary' }),
+    objects: root.openDB({ name: 'objects', keyEncoding: 'binary' }),
+    uploads: root.openDB({ name: 'uploads', keyEncoding: 'binary' }),
+    parts: root.openDB({ name: 'parts', keyEncoding: 'binary' }),
+    transaction: (action) => root.transaction(action),
+    close: () => root.close(),
+  }
+}
+
+/** Key of a bucket's row. */
+export function bucketKey(bucket: string): Buffer {
+  return Buffer.from(bucket)
+}
+
+// Neither a bucket nor a key can hold NUL, so it separates them without escapes and sorts before everything else.
+
+/** Key of an object's row. */
+export function objectKey({ bucket, key }: ObjectName): Buffer {
+  return Buffer.from(`${bucket}\0${key}`)
+}
+
+/** Key of an upload's row; uploads of one key lie together. */
+export function uploadKey({ bucket, key, uploadId }: UploadName): Buffer {
+  return Buffer.from(`${bucket}\0${key}\0${uploadId}`)
+}
+
+/** Key of a part's row, in the order of part numbers. */
+export function partKey(uploadId: string, number: number): Buffer {
+  return Buffer.from(`${uploadId}\0${String(number).padStart(5, '0')}`)
+}
+
+/** Rows of one bucket whose key has a prefix, from a key on (inclusive). */
+export function bucketRange(bucket: string, prefix: string, from: Buffer): { start: Buffer; end: Buffer } {
+  const lowest = Buffer.from(`${bucket}\0${prefix}`)
+  const wanted = Buffer.concat([Buffer.from(`${bucket}\0`), from])
+  return { start: Buffer.compare(lowest, wanted) < 0 ? wanted : lowest, end: following(lowest) }
+}
+
+/** The first byte string after all that begin with this one; a last byte of 0xff does not occur in UTF-8. */
+export function following(bytes: Buffer): Buffer {
+  const next = Buffer.from(bytes)
+  const last = next.length - 1
+  next[last] = (next[last] ?? 0) + 1
+  return next
+}
+
+/** The bucket's row, or the service's refusal. */
+export function existingBucket(tables: Tables, bucket: string): BucketRecord {
+  const record = tables.buckets.get(bucketKey(bucket))
+  if (record === undefined) throw new OssError('NoSuchBucket', { BucketName: bucket })
+  return record
+}

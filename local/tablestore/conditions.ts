@@ -1,0 +1,123 @@
+import { invalid } from './errors.ts'
+import { compositeFilter, filterMessage, paginationFilter, singleColumnFilter } from './messages.ts'
+import { readVariant } from './plain-buffer-reader.ts'
+import { decode } from './protobuf.ts'
+import { type Cell, compareValues, type Value } from './values.ts'
+
+/** A filter of a read or the column condition of a write. */
+export type Filter = ColumnTest | PageFilter
+
+type ColumnTest = SingleTest | CompositeTest
+
+interface SingleTest {
+  readonly kind: 'single'
+  readonly column: string
+  readonly operand: Value
+  readonly passes: (order: number) => boolean
+  readonly passIfMissing: boolean
+  readonly latestVersionOnly: boolean
+}
+
+interface CompositeTest {
+  readonly kind: 'and' | 'or' | 'not'
+  readonly tests: readonly ColumnTest[]
+}
+
+/** Keeps `limit` columns of a wide row from the `offset`th on. */
+export interface PageFilter {
+  readonly kind: 'page'
+  readonly offset: number
+  readonly limit: number
+}
+
+const MAX_FILTERS = 10
+
+const PASSES: readonly (((order: number) => boolean) | undefined)[] = [
+  undefined,
+  (order) => order === 0,
+  (order) => order !== 0,
+  (order) => order > 0,
+  (order) => order >= 0,
+  (order) => order < 0,
+  (order) => order <= 0,
+]
+
+/** Reads a serialized `Filter`. */
+export function parseFilter(bytes: Buffer): Filter {
+  const message = decode(filterMessage, bytes)
+  if (message.type === 3) return parsePage(message.filter)
+  return parseTest(message.type, message.filter, { left: MAX_FILTERS })
+}
+
+/** Reads the column condition of a write, which cannot page. */
+export function parseCondition(bytes: Buffer): Filter {
+  const filter = parseFilter(bytes)
+  if (filter.kind === 'page') throw invalid('Invalid type of filter: FT_COLUMN_PAGINATION.')
+  return filter
+}
+
+/** Whether a row's cells pass; a page filter passes every row. */
+export function passes(filter: Filter, cells: readonly Cell[]): boolean {
+  switch (filter.kind) {
+    case 'page':
+      return true
+    case 'and':
+      return filter.tests.every((test) => passes(test, cells))
+    case 'or':
+      return filter.tests.some((test) => passes(test, cells))
+    case 'not':
+      return !filter.tests.some((test) => passes(test, cells))
+    case 'single':
+      return passesSingle(filter, cells)
+  }
+}
+
+function passesSingle(test: SingleTest, cells: readonly Cell[]): boolean {
+  const versions = cells.filter((cell) => cell.name === test.column)
+  if (versions.length === 0) return test.passIfMissing
+  return (test.latestVersionOnly ? versions.slice(0, 1) : versions).some((cell) => {
+    const order = compareValues(cell.value, test.operand)
+    return order !== undefined && test.passes(order)
+  })
+}
+
+function parsePage(bytes: Buffer): PageFilter {
+  const { offset, limit } = decode(paginationFilter, bytes)
+  if (offset < 0) throw invalid('Offset in ColumnPaginationFilter must be greater than or equal to 0.')
+  if (limit <= 0) throw invalid('Limit in ColumnPaginationFilter must be greater than 0.')
+  return { kind: 'page', offset, limit }
+}
+
+function parseTest(type: number, bytes: Buffer, budget: { left: number }): ColumnTest {
+  if (--budget.left < 0) throw invalid(`The count of filter exceeds the max: ${MAX_FILTERS}.`)
+  if (type === 1) return parseSingle(bytes)
+  if (type === 2) return parseComposite(bytes, budget)
+  throw invalid(`Invalid type of sub-filter: ${type}.`)
+}
+
+function parseSingle(bytes: Buffer): SingleTest {
+  const message = decode(singleColumnFilter, bytes)
+  const comparison = PASSES[message.comparator]
+  if (!comparison) throw invalid(`Invalid relation operator: ${message.comparator}.`)
+  return {
+    kind: 'single',
+    column: message.column,
+    operand: readVariant(message.value),
+    passes: comparison,
+    passIfMissing: !message.filterIfMissing,
+    latestVersionOnly: message.latestVersionOnly,
+  }
+}
+
+function parseComposite(bytes: Buffer, budget: { left: number }): CompositeTest {
+  const { combinator, filters } = decode(compositeFilter, bytes)
+  const kind = ([undefined, 'not', 'and', 'or'] as const)[combinator]
+  if (!kind) throw invalid(`Invalid relation operator: ${combinator}.`)
+  if (kind === 'not' && filters.length !== 1) {
+    throw invalid('Invalid NOT operator: the number of sub-filters must be 1.')
+  }
+  if (kind !== 'not' && filters.length < 2) {
+    throw invalid('Invalid AND/OR operator: the number of sub-filters must be 2.')
+  }
+  return { kind, tests: filters.map((filter) => parseTest(filter.type, filter.filter, budget)) }
+}

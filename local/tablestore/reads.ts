@@ -1,0 +1,145 @@
+import { consumed } from './capacity.ts'
+import { type Criteria, parseCriteria, select } from './criteria.ts'
+import { invalid, TablestoreError } from './errors.ts'
+import { encodeKey } from './keys.ts'
+import {
+  batchGetRowRequest,
+  batchResponse,
+  getRangeRequest,
+  getRangeResponse,
+  getRowRequest,
+  getRowResponse,
+} from './messages.ts'
+import { readRow, type WireKeyColumn } from './plain-buffer-reader.ts'
+import { writeRows } from './plain-buffer-writer.ts'
+import { decode, encode } from './protobuf.ts'
+import { checkKey } from './row-change.ts'
+import { failedRow } from './row-result.ts'
+import { liveRow, type Row, rowKey } from './rows.ts'
+import { matchKey, plainKey, type Table } from './schema.ts'
+import type { Reader, Store } from './store.ts'
+import { sizeOfRow } from './values.ts'
+
+const MAX_BATCH_ROWS = 100
+/** https://www.alibabacloud.com/help/en/tablestore/developer-reference/getrange */
+const MAX_RANGE = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
+
+export async function getRow(store: Store, body: Buffer, now: number): Promise<Buffer> {
+  const request = decode(getRowRequest, body)
+  const key = parseKey(request.key)
+  const row = readOne(store, request.table, key, parseCriteria(request), now)
+  return encode(getRowResponse, { consumed: consumed(sizeOf(row), undefined), row: writeRows(row ? [row] : []) })
+}
+
+export async function batchGetRow(store: Store, body: Buffer, now: number): Promise<Buffer> {
+  const { tables } = decode(batchGetRowRequest, body)
+  const total = tables.reduce((sum, table) => sum + table.keys.length, 0)
+  if (total === 0) throw invalid('No row specified in the request of BatchGetRow.')
+  if (total > MAX_BATCH_ROWS) throw invalid(`Rows count exceeds the upper limit: ${MAX_BATCH_ROWS}.`)
+  const parsed = tables.map((table) => ({
+    name: table.table,
+    criteria: parseCriteria({ ...table, token: table.tokens.find((token) => token.length > 0) }),
+    keys: table.keys.map(parseKey),
+  }))
+  return encode(batchResponse, {
+    tables: parsed.map(({ name, criteria, keys }) => ({
+      table: name,
+      rows: keys.map((key) =>
+        failedRow(() => {
+          const row = readOne(store, name, key, criteria, now)
+          return { ok: true, consumed: consumed(sizeOf(row), undefined), row: writeRows(row ? [row] : []) }
+        }),
+      ),
+    })),
+  })
+}
+
+export async function getRange(store: Store, body: Buffer, now: number): Promise<Buffer> {
+  const request = decode(getRangeRequest, body)
+  const direction = (['forward', 'backward'] as const)[request.direction]
+  if (!direction) throw invalid(`Invalid direction: ${request.direction}.`)
+  if (request.limit !== undefined && request.limit <= 0) throw invalid('The limit must be greater than 0.')
+  const criteria = parseCriteria(request)
+  const [start, end] = [parseKey(request.start), parseKey(request.end)]
+  const table = find(store, request.table)
+  const from = rangeKey(table, start)
+  const to = rangeKey(table, end)
+  const order = Buffer.compare(from, to)
+  if (direction === 'forward' && order >= 0) throw invalid('Begin key must less than end key in FORWARD')
+  if (direction === 'backward' && order <= 0) throw invalid('Begin key must more than end key in BACKWARD')
+  const { rows, next, bytes } = scan(store.range(from, to, direction), table, criteria, request.limit, now)
+  return encode(getRangeResponse, {
+    consumed: consumed(bytes, undefined),
+    rows: writeRows(rows),
+    ...(next ? { next: writeRows([{ key: next.key, cells: [] }]) } : {}),
+  })
+}
+
+/** Limits count what is read, so a filter can leave a page empty that still has a continuation. */
+function scan(
+  stored: Iterable<Row>,
+  table: Table,
+  criteria: Criteria,
+  limit: number | undefined,
+  now: number,
+): { rows: Row[]; next: Row | undefined; bytes: number } {
+  const rows: Row[] = []
+  const max = Math.min(limit ?? MAX_RANGE.rows, MAX_RANGE.rows)
+  let scanned = 0
+  let bytes = 0
+  for (const each of stored) {
+    const row = liveRow(table, each, now)
+    if (!row) continue
+    const size = sizeOf(row)
+    const full = rows.length >= max || scanned >= MAX_RANGE.rows || (scanned > 0 && bytes + size > MAX_RANGE.bytes)
+    if (full) return { rows, next: row, bytes }
+    scanned++
+    bytes += size
+    const selected = select(table, row, criteria)
+    if (selected) rows.push(selected)
+  }
+  return { rows, next: undefined, bytes }
+}
+
+function readOne(
+  reader: Reader,
+  name: string,
+  key: readonly WireKeyColumn[],
+  criteria: Criteria,
+  now: number,
+): Row | undefined {
+  const table = find(reader, name)
+  matchKey(table.key, key, [])
+  const row = liveRow(table, reader.row(rowKey(table, plainKey(key))), now)
+  return row && select(table, row, criteria)
+}
+
+function parseKey(bytes: Buffer): readonly WireKeyColumn[] {
+  const { key, cells, deleteMarker } = readRow(bytes)
+  if (cells.length > 0) throw invalid('Attribute column cannot be given while reading data.')
+  if (deleteMarker) throw invalid('Delete marker cannot be given.')
+  checkKey(key)
+  return key
+}
+
+function rangeKey(table: Table, key: readonly WireKeyColumn[]): Buffer {
+  matchKey(table.key, key, ['INF_MIN', 'INF_MAX'])
+  // Whatever follows a bound bounds nothing any more.
+  const bound = key.findIndex(({ value }) => value.type === 'INF_MIN' || value.type === 'INF_MAX')
+  const used = bound < 0 ? key : key.slice(0, bound + 1)
+  const bytes = encodeKey(
+    table.id,
+    used.map(({ value }) => value),
+  )
+  return bytes
+}
+
+function find(reader: Reader, name: string): Table {
+  const table = reader.table(name)
+  if (!table) throw new TablestoreError('OTSObjectNotExist', 'Requested table does not exist.')
+  return table
+}
+
+function sizeOf(row: Row | undefined): number {
+  return row ? sizeOfRow(row.key, row.cells) : 0
+}

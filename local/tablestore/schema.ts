@@ -1,0 +1,90 @@
+import { invalid, TablestoreError } from './errors.ts'
+import type { WireKeyColumn } from './plain-buffer-reader.ts'
+import type { KeyColumn, Value } from './values.ts'
+
+export type KeyType = 'INTEGER' | 'STRING' | 'BINARY'
+
+/** A primary key column of a table or an index. */
+export interface KeySchema {
+  readonly name: string
+  readonly type: KeyType
+  readonly autoIncrement: boolean
+}
+
+/** A predefined attribute column; only these can be indexed. */
+export interface DefinedColumn {
+  readonly name: string
+  readonly type: Value['type']
+}
+
+export interface TableOptions {
+  /** Seconds after which cells are gone; -1 is never. */
+  readonly timeToLive: number
+  readonly maxVersions: number
+  /** How far a given cell timestamp may be from the clock. */
+  readonly deviationSeconds: number
+  readonly allowUpdate: boolean
+}
+
+/** A global secondary index, as its table knows it. */
+export interface Index {
+  readonly name: string
+  /** The columns that were asked for; the index's own key adds the rest of the table's key. */
+  readonly key: readonly string[]
+  readonly defined: readonly string[]
+}
+
+/** A table, or the read-only table behind an index (then `base` names the table it follows). */
+export interface Table {
+  /** Never used again, so that rows of a deleted table cannot come back with its name. */
+  readonly id: number
+  readonly name: string
+  readonly base?: string
+  readonly key: readonly KeySchema[]
+  readonly defined: readonly DefinedColumn[]
+  readonly options: TableOptions
+  readonly throughput: { readonly read: number; readonly write: number }
+  /** Seconds since the epoch. */
+  readonly throughputSetAt: number
+  readonly indexes: readonly Index[]
+}
+
+const VARIANT_NAME: Record<WireKeyColumn['value']['type'], string> = {
+  INTEGER: 'VT_INTEGER',
+  STRING: 'VT_STRING',
+  BINARY: 'VT_BLOB',
+  INF_MIN: 'VT_INF_MIN',
+  INF_MAX: 'VT_INF_MAX',
+  AUTO_INCREMENT: 'VT_AUTO_INCREMENT',
+}
+
+/** Refuses a key whose columns are not the table's, in number, order, name and type; `markers` names what else may stand. */
+export function matchKey(
+  schema: readonly KeySchema[],
+  key: readonly WireKeyColumn[],
+  markers: readonly WireKeyColumn['value']['type'][],
+): void {
+  const fail = (what: string, input: unknown, meta: unknown) =>
+    new TablestoreError('OTSInvalidPK', `Validate PK ${what} fail. Input: ${input}, Meta: ${meta}.`)
+  if (key.length !== schema.length) throw fail('size', key.length, schema.length)
+  schema.forEach((column, at) => {
+    const given = key[at]
+    if (given?.name !== column.name) throw fail('name', given?.name, column.name)
+    if (given.value.type === column.type || markers.includes(given.value.type)) return
+    if (given.value.type === 'AUTO_INCREMENT') throw invalid("PKAutoIncr can't be used for read operations.")
+    throw fail('type', VARIANT_NAME[given.value.type], VARIANT_NAME[column.type])
+  })
+}
+
+/** A key without markers. */
+export function plainKey(key: readonly WireKeyColumn[]): KeyColumn[] {
+  return key.map(({ name, value }) => {
+    if (value.type === 'INTEGER' || value.type === 'STRING' || value.type === 'BINARY') return { name, value }
+    throw new TablestoreError('OTSInvalidPK', `Validate PK type fail. Input: ${VARIANT_NAME[value.type]}.`)
+  })
+}
+
+/** Letters, digits and underscores, not starting with a digit, up to 255: names of tables, indexes and columns. */
+export function isName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name)
+}

@@ -1,0 +1,106 @@
+import { mkdirSync } from 'node:fs'
+import { open } from 'lmdb'
+import { tableBounds } from './keys.ts'
+import { packRow, type Row, unpackRow } from './rows.ts'
+import type { Table } from './schema.ts'
+
+/** What can be read at any time; inside `change`, with the changes already made. */
+export interface Reader {
+  table(name: string): Table | undefined
+  tables(): readonly Table[]
+  row(key: Buffer): Row | undefined
+  /** From `start` (inclusive) up, or down, to `end` (exclusive). */
+  range(start: Buffer, end: Buffer, direction: 'forward' | 'backward'): Iterable<Row>
+}
+
+/** What a change may do. */
+export interface Writer extends Reader {
+  saveTable(table: Table): void
+  /** Forgets a table and its rows. */
+  dropTable(table: Table): void
+  newTableId(): number
+  /** The next number of a table's auto-increment column, at least `floor`. */
+  nextNumber(table: Table, floor: bigint): bigint
+  putRow(key: Buffer, row: Row): void
+  removeRow(key: Buffer): void
+}
+
+export interface Store extends Reader {
+  /**
+   * Runs `work` alone, after every change asked for earlier; resolves when all of it is on disk. Many changes share one
+   * commit, so `work` must throw before it writes anything, or not at all.
+   */
+  change<T>(work: (writer: Writer) => T): Promise<T>
+  close(): Promise<void>
+}
+
+/** Tables and rows of one instance in a folder of lmdb files. */
+export function openStore(folder: string): Store {
+  mkdirSync(folder, { recursive: true })
+  // Without overlapping sync a commit resolves only when it is flushed, and nobody reads what a power cut could undo.
+  const root = open({ path: folder, noSubdir: false, pageSize: 8192, overlappingSync: false })
+  const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' })
+  const rows = root.openDB<Buffer, Buffer>({ name: 'rows', encoding: 'binary', keyEncoding: 'binary' })
+  const tables = new Map<string, Table>()
+  for (const { value } of meta.getRange({ start: 'table/', end: 'table0' })) {
+    const table = value as Table
+    tables.set(table.name, table)
+  }
+
+  const reader: Reader = {
+    table: (name) => tables.get(name),
+    tables: () => [...tables.values()],
+    row: (key) => {
+      const bytes = rows.get(key)
+      return bytes && unpackRow(bytes)
+    },
+    range: (start, end, direction) =>
+      rows.getRange({ start, end, reverse: direction === 'backward' }).map(({ value }) => unpackRow(value)),
+  }
+
+  const writer: Writer = {
+    ...reader,
+    saveTable(table) {
+      tables.set(table.name, table)
+      meta.put(`table/${table.name}`, table)
+    },
+    dropTable(table) {
+      tables.delete(table.name)
+      meta.remove(`table/${table.name}`)
+      meta.remove(`number/${table.id}`)
+      for (const key of [...rows.getKeys(tableBounds(table.id))]) rows.remove(key)
+    },
+    newTableId() {
+      const id = Number(meta.get('last-table-id') ?? 0) + 1
+      meta.put('last-table-id', id)
+      return id
+    },
+    nextNumber(table, floor) {
+      const after = BigInt(String(meta.get(`number/${table.id}`) ?? '0')) + 1n
+      const number = after > floor ? after : floor
+      meta.put(`number/${table.id}`, number.toString())
+      return number
+    },
+    putRow: (key, row) => void rows.put(key, packRow(row)),
+    removeRow: (key) => void rows.remove(key),
+  }
+
+  return {
+    ...reader,
+    async change(work) {
+      const outcome = await root.transaction(() => attempt(() => work(writer)))
+      if ('error' in outcome) throw outcome.error
+      return outcome.value
+    },
+    close: () => root.close(),
+  }
+}
+
+/** lmdb commits what a throwing callback has written; carrying the error out as a value keeps its meaning ours. */
+function attempt<T>(work: () => T): { readonly value: T } | { readonly error: unknown } {
+  try {
+    return { value: work() }
+  } catch (error) {
+    return { error }
+  }
+}

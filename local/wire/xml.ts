@@ -1,0 +1,88 @@
+import { XMLBuilder, XMLParser, XMLValidator } from 'fast-xml-parser'
+
+/** What can be written: text, numbers, nested elements, repeated elements; `undefined` is left out. */
+export type XmlValue = string | number | boolean | undefined | XmlFields | readonly XmlValue[]
+
+/** Child elements by name, in the order of their keys. */
+export interface XmlFields {
+  readonly [name: string]: XmlValue
+}
+
+/** An element that was read; a missing child reads as no elements and as no text. */
+export interface XmlElement {
+  readonly name: string
+  /** Text directly inside the element, with entities decoded and white space kept. */
+  readonly text: string
+  /** Child elements with this name, in document order. */
+  all(name: string): readonly XmlElement[]
+  /** Text of the first child with this name. */
+  value(name: string): string | undefined
+}
+
+/** The document is not XML, has another root than was expected, or uses a document type. */
+export class XmlError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'XmlError'
+  }
+}
+
+const builder = new XMLBuilder({ format: true, indentBy: '  ', suppressEmptyNode: false, processEntities: true })
+
+/** A document with its declaration. */
+export function writeXml(root: string, fields: XmlFields | string): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ [root]: withoutUndefined(fields) })}`
+}
+
+function withoutUndefined(value: XmlValue): unknown {
+  if (Array.isArray(value)) return value.map((item: XmlValue) => withoutUndefined(item))
+  if (typeof value !== 'object') return value
+  const entries = Object.entries(value as XmlFields).filter(([, child]) => child !== undefined)
+  return Object.fromEntries(entries.map(([name, child]) => [name, withoutUndefined(child)]))
+}
+
+// preserveOrder keeps text apart from children, so that a key made of blanks survives and repeated names stay a list.
+const parser = new XMLParser({
+  preserveOrder: true,
+  ignoreAttributes: true,
+  ignoreDeclaration: true,
+  ignorePiTags: true,
+  parseTagValue: false,
+  trimValues: false,
+  removeNSPrefix: true,
+  processEntities: false,
+})
+
+/** Reads a document whose root must be `root`; throws `XmlError`. */
+export function readXml(text: string, root: string): XmlElement {
+  if (/<!DOCTYPE|<!ENTITY/i.test(text)) throw new XmlError('a document type is not accepted')
+  const valid = XMLValidator.validate(text)
+  if (valid !== true) throw new XmlError(valid.err.msg)
+  const nodes = parser.parse(text) as readonly RawNode[]
+  const element = nodes.map(toElement).find((node) => node !== undefined)
+  if (element?.name !== root) throw new XmlError(`the root must be ${root}`)
+  return element
+}
+
+type RawNode = Readonly<Record<string, unknown>>
+
+function toElement(node: RawNode): XmlElement | undefined {
+  const name = Object.keys(node).find((key) => key !== ':@')
+  if (name === undefined || name.startsWith('#')) return undefined
+  const inner = (node[name] ?? []) as readonly RawNode[]
+  const children = inner.map(toElement).filter((child) => child !== undefined)
+  const text = inner.map((child) => (typeof child['#text'] === 'string' ? child['#text'] : '')).join('')
+  const all = (wanted: string) => children.filter((child) => child.name === wanted)
+  return { name, text: decodeEntities(text), all, value: (wanted) => all(wanted)[0]?.text }
+}
+
+const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+
+/** The five named entities and character references; one pass, so that `&amp;lt;` stays `&lt;`. */
+function decodeEntities(text: string): string {
+  return text.replace(/&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|([a-z]+));/gi, (whole, hex, decimal, name) => {
+    if (name !== undefined) return NAMED[String(name)] ?? whole
+    const code = hex === undefined ? Number.parseInt(decimal, 10) : Number.parseInt(hex, 16)
+    return code > 0x10ffff ? whole : String.fromCodePoint(code)
+  })
+}

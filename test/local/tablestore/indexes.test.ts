@@ -1,0 +1,182 @@
+import TableStore, { type PrimaryKeyInput } from 'tablestore'
+import { afterAll, expect, test } from 'vitest'
+import {
+  columnsOf,
+  get,
+  IGNORE,
+  INF_MAX,
+  INF_MIN,
+  int,
+  keyOf,
+  newTable,
+  openService,
+  put,
+  refused,
+  tableParams,
+} from './service.ts'
+
+const service = await openService()
+afterAll(service.close)
+
+const DEFINED = [
+  { name: 'owner', type: TableStore.DefinedColumnType.DCT_STRING },
+  { name: 'listed_at', type: TableStore.DefinedColumnType.DCT_INTEGER },
+  { name: 'title', type: TableStore.DefinedColumnType.DCT_STRING },
+  { name: 'score', type: TableStore.DefinedColumnType.DCT_DOUBLE },
+]
+let count = 0
+
+/** A table with one index over owner and listed_at that covers the title. */
+async function indexed() {
+  const index = `by_owner_${count++}`
+  const name = await newTable(service, {
+    tableMeta: { definedColumn: DEFINED },
+    indexMetas: [{ name: index, primaryKey: ['owner', 'listed_at'], definedColumn: ['title'] }],
+  })
+  return { name, index }
+}
+
+async function entries(index: string, direction: 'FORWARD' | 'BACKWARD' = 'FORWARD') {
+  const [low, high] = [INF_MIN, INF_MAX].map((bound): PrimaryKeyInput => {
+    return [{ owner: bound }, { listed_at: bound }, { id: bound }]
+  })
+  if (!low || !high) throw new Error('two bounds')
+  const { rows } = await service.client.getRange({
+    tableName: index,
+    direction,
+    inclusiveStartPrimaryKey: direction === 'FORWARD' ? low : high,
+    exclusiveEndPrimaryKey: direction === 'FORWARD' ? high : low,
+  })
+  return rows.map((row) => ({ ...keyOf(row), ...columnsOf(row) }))
+}
+
+const update = (tableName: string, id: string, updateOfAttributeColumns: object[]) =>
+  service.client.updateRow({ tableName, primaryKey: [{ id }], condition: IGNORE, updateOfAttributeColumns })
+
+test('a row is in the index once every index column exists, under its own key with the covered columns', async () => {
+  const { name, index } = await indexed()
+  await put(service, name, [{ id: 'v1' }], { owner: 'ann', title: 'one', other: 'not covered' })
+  expect(await entries(index)).toEqual([])
+  await update(name, 'v1', [{ PUT: [{ listed_at: int(10) }] }])
+  expect(await entries(index)).toEqual([{ owner: 'ann', listed_at: 10n, id: 'v1', title: 'one' }])
+  expect(await get(service, index, [{ owner: 'ann' }, { listed_at: int(10) }, { id: 'v1' }])).toEqual({ title: 'one' })
+})
+
+test('it is found by batches and comes in the order of the index, both ways', async () => {
+  const { name, index } = await indexed()
+  await put(service, name, [{ id: 'a' }], { owner: 'bob', listed_at: int(2), title: 'x' })
+  await put(service, name, [{ id: 'b' }], { owner: 'ann', listed_at: int(3), title: 'y' })
+  await put(service, name, [{ id: 'c' }], { owner: 'ann', listed_at: int(-1), title: 'z' })
+  expect((await entries(index)).map((entry) => entry.id)).toEqual(['c', 'b', 'a'])
+  expect((await entries(index, 'BACKWARD')).map((entry) => entry.id)).toEqual(['a', 'b', 'c'])
+  const { tables } = await service.client.batchGetRow({
+    tables: [{ tableName: index, primaryKey: [[{ owner: 'bob' }, { listed_at: int(2) }, { id: 'a' }]] }],
+  })
+  expect(columnsOf(tables[0]?.[0])).toEqual({ title: 'x' })
+})
+
+test('it moves when an index column changes and follows covered columns', async () => {
+  const { name, index } = await indexed()
+  await put(service, name, [{ id: 'v' }], { owner: 'ann', listed_at: int(1), title: 'before' })
+  await update(name, 'v', [{ PUT: [{ listed_at: int(2) }] }, { PUT: [{ title: 'after' }] }])
+  expect(await entries(index)).toEqual([{ owner: 'ann', listed_at: 2n, id: 'v', title: 'after' }])
+  await update(name, 'v', [{ DELETE_ALL: ['title'] }])
+  expect(await entries(index)).toEqual([{ owner: 'ann', listed_at: 2n, id: 'v' }])
+})
+
+test.each([
+  ['an index column is deleted', (name: string) => update(name, 'v', [{ DELETE_ALL: ['listed_at'] }])],
+  ['the row is put again without it', (name: string) => put(service, name, [{ id: 'v' }], { owner: 'ann' })],
+  [
+    'the row is deleted',
+    (name: string) => service.client.deleteRow({ tableName: name, primaryKey: [{ id: 'v' }], condition: IGNORE }),
+  ],
+  [
+    'the row is deleted in a batch',
+    (name: string) =>
+      service.client.batchWriteRow({
+        tables: [{ tableName: name, rows: [{ type: 'DELETE', primaryKey: [{ id: 'v' }], condition: IGNORE }] }],
+      }),
+  ],
+])('it leaves when %s', async (_, leave) => {
+  const { name, index } = await indexed()
+  await put(service, name, [{ id: 'v' }], { owner: 'ann', listed_at: int(1), title: 'x' })
+  expect(await entries(index)).toHaveLength(1)
+  await leave(name)
+  expect(await entries(index)).toEqual([])
+})
+
+test('a write that fails its condition leaves the index alone', async () => {
+  const { name, index } = await indexed()
+  await put(service, name, [{ id: 'v' }], { owner: 'ann', listed_at: int(1), title: 'x' })
+  const condition = new TableStore.Condition(TableStore.RowExistenceExpectation.EXPECT_NOT_EXIST, null)
+  await expect(put(service, name, [{ id: 'v' }], { owner: 'bob' }, condition)).rejects.toThrow()
+  expect(await entries(index)).toMatchObject([{ owner: 'ann' }])
+})
+
+test.each([
+  [true, 2],
+  [false, 1],
+])('an index made later, with base data %s, holds %i rows', async (includeBaseData, expected) => {
+  const name = await newTable(service, { tableMeta: { definedColumn: DEFINED } })
+  await put(service, name, [{ id: 'old' }], { owner: 'ann', listed_at: int(1) })
+  const index = `late_${count++}`
+  const params = {
+    mainTableName: name,
+    includeBaseData,
+    indexMeta: { name: index, primaryKey: ['owner', 'listed_at'], definedColumn: ['title'], includeBaseData },
+  }
+  await service.client.createIndex(params)
+  await put(service, name, [{ id: 'new' }], { owner: 'ann', listed_at: int(2) })
+  expect(await entries(index)).toHaveLength(expected)
+  expect(await service.client.describeTable({ tableName: name })).toMatchObject({
+    indexMetas: [{ name: index, primaryKey: ['owner', 'listed_at'], definedColumn: ['title'], indexSyncPhase: 'INCR' }],
+  })
+  await service.client.dropIndex({ mainTableName: name, indexName: index })
+  await expect(entries(index)).rejects.toMatchObject(refused('OTSObjectNotExist'))
+  expect(await get(service, name, [{ id: 'old' }])).toEqual({ owner: 'ann', listed_at: 1n })
+})
+
+test('an index cannot be written, and goes with its table', async () => {
+  const { name, index } = await indexed()
+  const key = [{ owner: 'ann' }, { listed_at: int(1) }, { id: 'v' }]
+  await expect(put(service, index, key, { title: 'x' })).rejects.toMatchObject(
+    refused('OTSParameterInvalid', "Can't write index table directly"),
+  )
+  await service.client.deleteTable({ tableName: name })
+  await expect(entries(index)).rejects.toMatchObject(refused('OTSObjectNotExist'))
+})
+
+test('a value of another type than its predefined column is refused', async () => {
+  const { name } = await indexed()
+  await expect(put(service, name, [{ id: 'v' }], { owner: 'ann', listed_at: 1 })).rejects.toMatchObject(
+    refused('OTSParameterInvalid', 'listed_at'),
+  )
+  await expect(put(service, name, [{ id: 'v' }], { owner: 'a'.repeat(1025) })).rejects.toMatchObject(
+    refused('OTSParameterInvalid', 'owner'),
+  )
+})
+
+const index = (primaryKey: string[], more = {}) => [{ name: 'refused', primaryKey, definedColumn: [], ...more }]
+
+test.each([
+  ['over a column that is not defined', { indexMetas: index(['nothing']) }, 'OTSParameterInvalid'],
+  ['over a double', { indexMetas: index(['score']) }, 'OTSParameterInvalid'],
+  ['over nothing', { indexMetas: index([]) }, 'OTSParameterInvalid'],
+  ['over one column twice', { indexMetas: index(['owner', 'owner']) }, 'OTSParameterInvalid'],
+  ['on a table of several versions', { indexMetas: index(['owner']), tableOptions: { maxVersions: 2 } }, 'MaxVersions'],
+  [
+    'on a table whose rows expire',
+    { indexMetas: index(['owner']), tableOptions: { timeToLive: 86_400 } },
+    'TimeToLive',
+  ],
+  [
+    'that is local',
+    { indexMetas: index(['owner'], { indexType: TableStore.IndexType.IT_LOCAL_INDEX }) },
+    'OTSUnsupportOperation',
+  ],
+])('an index %s is refused', async (_, change, message) => {
+  const params = tableParams('not_made', { ...change, tableMeta: { definedColumn: DEFINED } })
+  await expect(service.client.createTable(params)).rejects.toMatchObject(refused(message))
+  expect((await service.client.listTable({})).tableNames).not.toContain('not_made')
+})

@@ -1,0 +1,71 @@
+import TableStore from 'tablestore'
+import { expect, onTestFinished, test } from 'vitest'
+import { ABSENT, get, IGNORE, INF_MAX, INF_MIN, newTable, openService, put, refused } from './service.ts'
+
+const DAY_MS = 86_400_000
+
+async function expiring() {
+  const service = await openService()
+  onTestFinished(service.close)
+  return { service, table: await newTable(service, { tableOptions: { timeToLive: 86_400 } }) }
+}
+
+test('a row is there until its time is over and then for nobody any more', async () => {
+  const { service, table } = await expiring()
+  const all = {
+    tableName: table,
+    direction: TableStore.Direction.FORWARD,
+    inclusiveStartPrimaryKey: [{ id: INF_MIN }],
+    exclusiveEndPrimaryKey: [{ id: INF_MAX }],
+  }
+  await put(service, table, [{ id: 'x' }], { a: 'a' })
+  await put(service, table, [{ id: 'bare' }], {})
+  service.advance(DAY_MS - 60_000)
+  expect((await service.client.getRange(all)).rows).toHaveLength(2)
+  await expect(put(service, table, [{ id: 'x' }], { a: 'b' }, ABSENT)).rejects.toMatchObject(
+    refused('OTSConditionCheckFail'),
+  )
+  service.advance(120_000)
+  expect(await get(service, table, [{ id: 'x' }])).toBeUndefined()
+  expect((await service.client.getRange(all)).rows).toEqual([])
+  await put(service, table, [{ id: 'x' }], { a: 'again' }, ABSENT)
+  expect(await get(service, table, [{ id: 'x' }])).toEqual({ a: 'again' })
+})
+
+test('each column has its own age', async () => {
+  const { service, table } = await expiring()
+  await put(service, table, [{ id: 'x' }], { old: 'old' })
+  service.advance(DAY_MS / 2)
+  await service.client.updateRow({
+    tableName: table,
+    primaryKey: [{ id: 'x' }],
+    condition: IGNORE,
+    updateOfAttributeColumns: [{ PUT: [{ young: 'young' }] }],
+  })
+  expect(await get(service, table, [{ id: 'x' }])).toEqual({ old: 'old', young: 'young' })
+  service.advance(DAY_MS / 2 + 1000)
+  expect(await get(service, table, [{ id: 'x' }])).toEqual({ young: 'young' })
+})
+
+test('a shorter or endless life takes effect on rows that are there', async () => {
+  const { service, table } = await expiring()
+  await put(service, table, [{ id: 'x' }], { a: 'a' })
+  await service.client.updateTable({ tableName: table, tableOptions: { timeToLive: -1 } })
+  service.advance(2 * DAY_MS)
+  expect(await get(service, table, [{ id: 'x' }])).toEqual({ a: 'a' })
+  await service.client.updateTable({ tableName: table, tableOptions: { timeToLive: 86_400 } })
+  expect(await get(service, table, [{ id: 'x' }])).toBeUndefined()
+})
+
+test('a clock that steps back does not hide what is written next', async () => {
+  const { service, table } = await expiring()
+  await put(service, table, [{ id: 'x' }], { a: 'first' })
+  service.advance(-60_000)
+  await service.client.updateRow({
+    tableName: table,
+    primaryKey: [{ id: 'x' }],
+    condition: IGNORE,
+    updateOfAttributeColumns: [{ PUT: [{ a: 'second' }] }],
+  })
+  expect(await get(service, table, [{ id: 'x' }])).toEqual({ a: 'second' })
+})
