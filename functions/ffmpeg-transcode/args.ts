@@ -5,6 +5,8 @@ import { packetNear, SAMPLE_RATE } from './segment-grid.ts'
 export interface SourceInput {
   readonly url: string
   readonly etag: string
+  /** Name of the host when the URL holds its address. */
+  readonly host?: string
 }
 
 /** What the installed ffmpeg can do; probed, since builds differ more than versions say. */
@@ -13,6 +15,8 @@ export interface Features {
   readonly fpsMode: boolean
   /** zscale and tonemap exist, so HDR can be shown on ordinary screens with its colours right. */
   readonly toneMap: boolean
+  /** It can be given URLs with host names. */
+  readonly resolvesNames: boolean
 }
 
 /** One run of ffmpeg: options before the input, the input, a filter graph, and outputs with their options. */
@@ -34,25 +38,25 @@ const LATER = 'isnan(prev_selected_pts)+gt(pts\\,prev_selected_pts)'
 const PROTOCOLS = 'http,https,tcp,tls'
 
 /** Options that stand before `-i` for ffmpeg and ffprobe alike. */
-export function readOptions(etag: string): string[] {
-  const quoted = `"${etag.replaceAll('"', '')}"`
+function readOptions({ etag, host }: SourceInput): string[] {
+  const headers = [`If-Match: "${etag.replaceAll('"', '')}"`, ...(host ? [`Host: ${host}`] : [])]
   return [
     ...['-protocol_whitelist', PROTOCOLS],
     ...['-format_whitelist', FORMATS],
     ...['-rw_timeout', '60000000'],
-    ...['-headers', `If-Match: ${quoted}\r\n`],
+    ...['-headers', headers.map((line) => `${line}\r\n`).join('')],
   ]
 }
 
 /** Arguments of ffprobe that describe container and streams as JSON. */
 export function describeArgs(source: SourceInput): string[] {
   const show = ['-v', 'error', '-of', 'json', '-show_streams', '-show_format']
-  return [...show, ...readOptions(source.etag), source.url]
+  return [...show, ...readOptions(source), source.url]
 }
 
 /** Arguments of ffprobe that print one line a packet. */
 export function packetArgs(source: SourceInput, entries: string): string[] {
-  return ['-v', 'error', '-of', 'csv=p=0', '-show_entries', entries, ...readOptions(source.etag), source.url]
+  return ['-v', 'error', '-of', 'csv=p=0', '-show_entries', entries, ...readOptions(source), source.url]
 }
 
 /**
@@ -140,7 +144,7 @@ function inputOf(source: SourceInput, options: readonly string[]) {
   // Encoding reads slower than servers like to send, so a dropped connection is taken up again where it stopped.
   const steady = ['-reconnect', '1', '-reconnect_delay_max', '10']
   const common = ['-nostdin', '-hide_banner', '-nostats', '-v', 'warning', '-copyts']
-  return { inputOptions: [...common, ...options, ...steady, ...readOptions(source.etag)], input: source.url }
+  return { inputOptions: [...common, ...options, ...steady, ...readOptions(source)], input: source.url }
 }
 
 function renditionOf(plan: Plan, name: string): PlannedRendition {

@@ -9,6 +9,8 @@ export interface BinaryConfig {
   readonly ffmpegPath?: string | undefined
   /** `FFPROBE_PATH`. */
   readonly ffprobePath?: string | undefined
+  /** The environment of ffprobe: search paths, no credentials. */
+  readonly env: Readonly<Record<string, string | undefined>>
   /** Directory whose `node_modules` may hold the installer packages; a bundle has none beside itself. */
   readonly nodeModulesDir?: string | undefined
 }
@@ -21,29 +23,34 @@ export interface Binaries {
   readonly features: Features
 }
 
-/** Runs a program to its end and gives its standard output; rejects when it cannot start or fails. */
-export type Capture = (program: string, args: readonly string[]) => Promise<string>
+/** Runs a program to its end; the code is `null` when it crashed. Rejects when it cannot start. */
+export type Capture = (program: string, args: readonly string[]) => Promise<{ output: string; code: number | null }>
 
 /** Finds an ffmpeg and an ffprobe that run here and have what we need; rejects with what to install. */
 export async function findBinaries(config: BinaryConfig, capture: Capture): Promise<Binaries> {
-  const resolve = createRequire(join(config.nodeModulesDir ?? process.cwd(), 'resolve.js'))
+  const load = createRequire(join(config.nodeModulesDir ?? process.cwd(), 'resolve.js'))
   const refused: string[] = []
   const ffmpeg = await firstUsable(
     [
       () => config.ffmpegPath,
-      () => textOf(resolve('ffmpeg-static')),
+      () => textOf(load('ffmpeg-static')),
       () => 'ffmpeg',
-      () => pathIn(resolve('@ffmpeg-installer/ffmpeg')),
+      () => pathIn(load('@ffmpeg-installer/ffmpeg')),
     ],
     (program) => inspectFfmpeg(program, capture),
     refused,
   )
   const ffprobe = await firstUsable(
-    [() => config.ffprobePath, () => 'ffprobe', () => pathIn(resolve('@ffprobe-installer/ffprobe'))],
-    async (program) => ({ ffprobe: program, version: await capture(program, ['-version']) }),
+    [() => config.ffprobePath, () => 'ffprobe', () => pathIn(load('@ffprobe-installer/ffprobe'))],
+    async (program) => ({ ffprobe: program, version: await outputOf(capture, program, ['-version']) }),
     refused,
   )
-  if (ffmpeg && ffprobe) return { ...ffmpeg, ffprobe: ffprobe.ffprobe }
+  if (ffmpeg && ffprobe) {
+    const programs = [ffmpeg.ffmpeg, ffprobe.ffprobe]
+    const resolve = await Promise.all(programs.map((program) => resolvesNames(program, capture)))
+    const features = { ...ffmpeg.features, resolvesNames: !resolve.includes(false) }
+    return { ...ffmpeg, features, ffprobe: ffprobe.ffprobe }
+  }
   const missing = ffmpeg ? 'ffprobe' : 'ffmpeg'
   throw new Error(
     `No usable ${missing} was found. Install ffmpeg (apt-get install ffmpeg, brew install ffmpeg), or set FFMPEG_PATH ` +
@@ -112,7 +119,7 @@ async function makeRunnable(program: string): Promise<string> {
 async function inspectFfmpeg(program: string, capture: Capture) {
   const [version, encoders, muxers, filters, help] = await Promise.all(
     ['-version', '-encoders', '-muxers', '-filters', '-h'].map((what) =>
-      capture(program, ['-hide_banner', what, ...(what === '-h' ? ['long'] : [])]),
+      outputOf(capture, program, ['-hide_banner', what, ...(what === '-h' ? ['long'] : [])]),
     ),
   )
   const wanted = [
@@ -128,6 +135,21 @@ async function inspectFfmpeg(program: string, capture: Capture) {
     toneMap: lists(filters, 'zscale') && lists(filters, 'tonemap'),
   }
   return { ffmpeg: program, version: (version ?? '').split('\n')[0] ?? '', features }
+}
+
+/**
+ * Static builds carry another libc than the machine and crash when they look up a host name
+ * (https://johnvansickle.com/ffmpeg/release-readme.txt); nothing listens on the port that is asked for.
+ */
+async function resolvesNames(program: string, capture: Capture): Promise<boolean> {
+  const { code } = await capture(program, ['-v', 'quiet', '-i', 'http://localhost:9/'])
+  return code !== null
+}
+
+async function outputOf(capture: Capture, program: string, args: readonly string[]): Promise<string> {
+  const { output, code } = await capture(program, args)
+  if (code !== 0) throw new Error(`${args.at(-1)} ended with ${code ?? 'a crash'}`)
+  return output
 }
 
 function lists(table: string | undefined, name: string): boolean {

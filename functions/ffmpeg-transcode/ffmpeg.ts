@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import type { FfmpegCommand } from 'fluent-ffmpeg'
 import { log } from '../../shared/log.ts'
 import { type FfmpegJob, jobArgs, shellLine } from './args.ts'
-import { type Binaries, type BinaryConfig, findBinaries } from './binaries.ts'
+import { type Binaries, type BinaryConfig, type Capture, findBinaries } from './binaries.ts'
 
 export interface RunOptions {
   /** Kills the process when it aborts. */
@@ -42,11 +42,17 @@ const STDERR_LINES = 60
 const STDERR_BYTES = 16_384
 
 /**
- * The one place that runs ffmpeg and ffprobe. Both inherit the environment of this process (fluent-ffmpeg has no other
+ * The one place that runs ffmpeg and ffprobe. ffmpeg inherits the environment of this process (fluent-ffmpeg has no other
  * way), so whoever wires it must first remove credentials from there.
  */
 export function mediaTools(config: BinaryConfig): MediaTools {
   let found: Promise<Binaries> | undefined
+  const capture: Capture = async (program, args) => {
+    const lines: string[] = []
+    const options = { signal: AbortSignal.timeout(20_000), env: config.env }
+    const { code } = await runLines(program, args, (line) => lines.push(line), options)
+    return { output: lines.join('\n'), code }
+  }
   const binaries = () => {
     found ??= findBinaries(config, capture)
     return found
@@ -64,7 +70,9 @@ export function mediaTools(config: BinaryConfig): MediaTools {
     async probe(args, onLine, { signal }) {
       const { ffprobe } = await binaries()
       log('info', 'ffprobe started', { command: shellLine(ffprobe, args) })
-      return runLines(ffprobe, args, onLine, signal)
+      const { stderr, code } = await runLines(ffprobe, args, onLine, { signal, env: config.env })
+      if (code !== 0) throw new ToolError(`ffprobe ended with ${code ?? 'a crash'}`, stderr)
+      return stderr
     },
   }
 }
@@ -96,31 +104,29 @@ function reasonOf(signal: AbortSignal): string {
   return signal.reason instanceof Error ? signal.reason.message : 'it was stopped'
 }
 
+/** Static builds load character tables of this machine's libc, which is not theirs, and crash; without them they do not. */
+const NO_TABLES = { GCONV_PATH: '/nonexistent' }
+
 /** fluent-ffmpeg's own ffprobe holds all output in memory and cannot be killed; a long film has a million packets. */
 async function runLines(
   program: string,
   args: readonly string[],
   onLine: (line: string) => void,
-  signal: AbortSignal,
-): Promise<string> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' })
+  options: { readonly signal: AbortSignal; readonly env: BinaryConfig['env'] },
+): Promise<{ stderr: string; code: number | null }> {
+  const { signal } = options
+  const env = { ...options.env, ...NO_TABLES }
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env, signal, killSignal: 'SIGKILL' })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-STDERR_BYTES)
   })
-  const lines = createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY })
-  lines.on('line', onLine)
-  const code = await new Promise<number | null>((resolve, reject) => {
+  createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine)
+  const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject).once('close', resolve)
-  }).catch((error: unknown) => {
+  })
+  const code = await ended.catch((error: unknown) => {
     throw new ToolError(signal.aborted ? reasonOf(signal) : String(error), stderr, { cause: error })
   })
-  if (code !== 0) throw new ToolError(`${program} ended with code ${code}`, stderr)
-  return stderr
-}
-
-async function capture(program: string, args: readonly string[]): Promise<string> {
-  const lines: string[] = []
-  await runLines(program, args, (line) => lines.push(line), AbortSignal.timeout(20_000))
-  return lines.join('\n')
+  return { stderr, code }
 }

@@ -19,7 +19,7 @@ const deadlineMs = (Number(process.env.FC_TIMEOUT ?? 7200) - 60) * 1000
 // ffmpeg inherits this process's environment and reads a stranger's file.
 for (const name of confidential(process.env)) delete process.env[name]
 
-const tools = mediaTools(config.ffmpeg)
+const tools = mediaTools({ ...config.ffmpeg, env: process.env })
 const callbacks = openCallbacks({ ...config.site, ...config.secrets })
 
 function makeDeps({ requestId, credentials }: FcContext): Deps {

@@ -13,7 +13,9 @@ import { type MediaTools, ToolError } from './ffmpeg.ts'
 import { makePlan } from './plan.ts'
 import { identify } from './plan-id.ts'
 import { probeSource, type SourceAccess } from './probe.ts'
+import { byAddress } from './reach.ts'
 import { ship } from './ship.ts'
+import type { SourceLimits } from './source.ts'
 import { verifySegment } from './verify.ts'
 
 export interface Deps extends LeaseDeps {
@@ -32,6 +34,8 @@ export interface Deps extends LeaseDeps {
   readonly tools: MediaTools
   /** x264 threads. */
   readonly threads: number
+  /** Bounds on what is accepted; the usual ones when missing. */
+  readonly sourceLimits?: SourceLimits
   /** The whole task is stopped after this long; below the function's own timeout, so that the reason is recorded. */
   readonly deadlineMs: number
   /** Says that there is something new to look at. */
@@ -69,12 +73,14 @@ async function work(message: TaskMessage, deps: Deps, signal: AbortSignal): Prom
 }
 
 async function openSource(media: Media, deps: Deps): Promise<SourceAccess> {
-  const url = await deps.sources.url(media.sourceKey, deps.deadlineMs)
-  return { url, etag: media.sourceEtag, head: () => deps.sources.head(media.sourceKey) }
+  const signed = { url: await deps.sources.url(media.sourceKey, deps.deadlineMs), etag: media.sourceEtag }
+  const { features } = await deps.tools.binaries()
+  const input = features.resolvesNames ? signed : await byAddress(signed)
+  return { ...input, head: () => deps.sources.head(media.sourceKey) }
 }
 
 async function probe(media: Media, source: SourceAccess, deps: Deps, signal: AbortSignal): Promise<void> {
-  const found = await probeSource(source, deps.tools, signal)
+  const found = await probeSource(source, deps.tools, signal, deps.sourceLimits)
   const plan = identify(makePlan(found, { threads: deps.threads }), media.sourceEtag)
   // Losing to another attempt is fine: a plan is saved, and it is the one that counts.
   await deps.media.savePlan(media.mediaId, plan, found.info)

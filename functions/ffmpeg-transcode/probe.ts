@@ -10,7 +10,14 @@ import { assertUnchanged, endedEarly, lostConnection, type SourceHead, unreadabl
 import { type MediaTools, ToolError } from './ffmpeg.ts'
 import { describeSource, packetsTellFrames } from './frames.ts'
 import { addPacketLine, emptyPackets, PACKET_ENTRIES, type Packets } from './packets.ts'
-import { type ChosenStreams, chooseStreams, type FfprobeReport, type SourceProbe } from './source.ts'
+import {
+  type ChosenStreams,
+  chooseStreams,
+  type FfprobeReport,
+  SOURCE_LIMITS,
+  type SourceLimits,
+  type SourceProbe,
+} from './source.ts'
 
 /** A source, and a way to ask the store whether it is still the same. */
 export interface SourceAccess extends SourceInput {
@@ -20,12 +27,17 @@ export interface SourceAccess extends SourceInput {
 type Ask = (args: readonly string[], onLine: (line: string) => void) => Promise<string>
 
 /** Reads container, streams and every packet; throws `TaskFailure` with what is wrong with the source. */
-export async function probeSource(source: SourceAccess, tools: MediaTools, signal: AbortSignal): Promise<SourceProbe> {
+export async function probeSource(
+  source: SourceAccess,
+  tools: MediaTools,
+  signal: AbortSignal,
+  limits: SourceLimits = SOURCE_LIMITS,
+): Promise<SourceProbe> {
   const ask = asker(source, tools, signal)
-  const chosen = chooseStreams(await describe(source, ask))
+  const chosen = chooseStreams(await describe(source, ask), limits)
   const packets = await readPackets(source, chosen, ask)
   const decoded = packetsTellFrames(chosen, packets) ? undefined : await decodedTicks(source, tools, signal)
-  return describeSource(chosen, packets, decoded)
+  return describeSource(chosen, packets, decoded, limits)
 }
 
 function asker(source: SourceAccess, tools: MediaTools, signal: AbortSignal): Ask {

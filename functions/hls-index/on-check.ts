@@ -25,6 +25,7 @@ export interface Deps extends LeaseDeps {
 /** The last task of a video: only when plan, rows, objects and playlists agree is it `ready`. */
 export async function onCheck(event: unknown, deps: Deps): Promise<void> {
   const message = taskMessageOf(event)
+  if (message.kind !== 'check') throw new Error(`expected a task of kind check, not ${message.kind}`)
   const outcome = await withLease(deps, message, (lost) => check(message, deps, lost))
   log('info', 'task over', { ...message, outcome })
   if (outcome === 'done' || outcome === 'given up') await tell(message.mediaId, deps)

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { assertUnchanged, lostConnection, sawDamage, unreadable } from '../../../functions/ffmpeg-transcode/faults.ts'
+
+test.each([
+  ['http://x: Invalid data found when processing input', 'not_a_video', false],
+  ['[mov] moov atom not found\nhttp://x: Invalid data found', 'source_truncated', false],
+  ['http://x: Connection refused', 'transcode_failed', true],
+  [
+    '[http] HTTP error 403 Forbidden\nhttp://x: Server returned 403 Forbidden (access denied)',
+    'transcode_failed',
+    true,
+  ],
+  ['[https] HTTP error 503 Service Unavailable', 'transcode_failed', true],
+  ['Could not find codec parameters for stream 0 (Video: none): unknown codec', 'unsupported_source', false],
+  ['', 'not_a_video', false],
+])('ffprobe saying %j means %s', (stderr, code, retryable) => {
+  expect(unreadable(stderr, undefined).failure).toMatchObject({ code, retryable })
+})
+
+test('a connection that was taken up again is not lost', () => {
+  expect(lostConnection('[http] Will reconnect at 100 in 0 second(s), error=Connection reset by peer.')).toBe(false)
+  expect(lostConnection('http://x: Input/output error')).toBe(true)
+})
+
+test('complaints of the decoder are told from those of the encoder', () => {
+  expect(sawDamage('[h264] error while decoding MB 3 4, bytestream -7')).toBe(true)
+  expect(sawDamage('[mpegts] frame size not set')).toBe(false)
+})
+
+test.each([
+  [undefined, 'source_missing'],
+  [{ etag: '"other"', sizeBytes: 1 }, 'source_changed'],
+])('a source that is now %j is refused', (head, code) => {
+  expect(() => assertUnchanged(head, 'ABC')).toThrow(
+    expect.objectContaining({ failure: expect.objectContaining({ code }) }),
+  )
+})
+
+test('quotes and case do not make another etag', () => {
+  expect(() => assertUnchanged({ etag: '"abc"', sizeBytes: 1 }, 'ABC')).not.toThrow()
+})
