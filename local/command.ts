@@ -22,6 +22,12 @@ export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly projectDir?: string
   readonly createTables?: NonNullable<LocalOptions['createTables']>
+  /** Where signals come from, and what a second one ends. */
+  readonly process: {
+    on(signal: string, listener: () => void): unknown
+    off(signal: string, listener: () => void): unknown
+    exit(status: number): void
+  }
   /** One line of output, without its end. */
   print(line: string): void
 }
@@ -86,11 +92,12 @@ function parse(argv: readonly string[]) {
 
 async function runUntilStopped(settings: Settings, context: CommandContext, say: Say): Promise<number> {
   const dataDir = settings.ephemeral ? await mkdtemp(join(tmpdir(), 'yunbo-')) : resolve(settings.data)
-  const stop = stopSignal()
+  const stop = stopSignal(context.process)
   let local: Local | undefined
+  let announced = false
   try {
     const { port, host, web } = settings
-    const starting = startLocal({
+    local = await startLocal({
       port,
       host,
       web,
@@ -100,14 +107,15 @@ async function runUntilStopped(settings: Settings, context: CommandContext, say:
       ...(context.projectDir === undefined ? {} : { projectDir: context.projectDir }),
       ...(context.createTables === undefined ? {} : { createTables: context.createTables }),
     })
-    local = await starting
     const ffmpeg = await findFfmpeg(context.projectDir ?? process.cwd(), context.env)
     await writeCloud(dataDir, local.cloud)
+    announced = true
     say('ready', readyBlock(local.cloud, dataDir, ffmpeg), local.cloud)
     await stop.requested
     say('stopping', 'stopping')
   } finally {
-    await rm(join(dataDir, 'cloud.json'), { force: true })
+    // A start that was refused leaves the file of the one that runs.
+    if (announced) await rm(join(dataDir, 'cloud.json'), { force: true })
     await local?.close()
     if (settings.ephemeral) await rm(dataDir, { recursive: true, force: true })
     stop.dispose()
@@ -116,7 +124,7 @@ async function runUntilStopped(settings: Settings, context: CommandContext, say:
 }
 
 /** The first Ctrl-C asks to stop; the second ends the process at once, and the reaper its children. */
-function stopSignal() {
+function stopSignal(process: CommandContext['process']) {
   let request = () => {}
   const requested = new Promise<void>((resolve) => {
     request = resolve
@@ -124,7 +132,7 @@ function stopSignal() {
   let asked = false
   const listen = () => {
     if (asked) process.exit(130)
-    asked = true
+    else asked = true
     request()
   }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -151,15 +159,14 @@ function readyBlock(cloud: Cloud, dataDir: string, ffmpeg: string | undefined): 
 
   page    ${cloud.gateway}
   API     ${cloud.gateway}/v1
-  user    ${cloud.user.username}
-  password ${cloud.user.password}
+  user    ${cloud.user.username}, password ${cloud.user.password}
   ffmpeg  ${ffmpeg ?? 'none that works: install ffmpeg, or set FFMPEG_PATH and FFPROBE_PATH'}
   data    ${data}
   logs    ${join(data, 'logs')}
 
   npm run demo    uploads a video and prints where to watch it
   Ctrl-C stops.
-`.replace('  password ', '  pass    ')
+`
 }
 
 function printer(json: boolean, print: (line: string) => void): Say {

@@ -5,6 +5,7 @@ import { runCommand } from './command.ts'
 /** `npm start`: runs when it is loaded; everything is in `command.ts`. */
 process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
+  process,
   createTables: ({ endpoint, instance, ...keys }) => createTables(openSchema({ endpoint, instance }, keys)),
   print: (line) => process.stdout.write(`${line}\n`),
 })

@@ -56,8 +56,8 @@ const SECTIONS = {
   },
   limits: {
     maxSourceBytes: optional('MAX_SOURCE_BYTES', wholeNumber(1), () => 20 * 1024 ** 3),
-    maxSourceDurationMs: optional('MAX_SOURCE_DURATION_MS', wholeNumber(1), () => 6 * 3600 * 1000),
-    maxSourcePixels: optional('MAX_SOURCE_PIXELS', wholeNumber(1), () => 8192 * 4320),
+    maxSourceDurationMs: optional('MAX_SOURCE_DURATION_MS', wholeNumber(1), () => 8 * 3600 * 1000),
+    maxSourcePixels: optional('MAX_SOURCE_PIXELS', wholeNumber(1), () => 8192 * 4352),
     maxSourceStreams: optional('MAX_SOURCE_STREAMS', wholeNumber(1), () => 64),
     uploadExpiresMs: optional('UPLOAD_EXPIRES_MS', wholeNumber(60_000), () => 24 * 3600 * 1000),
   },

@@ -5,7 +5,7 @@ export class PlayInfoError extends Error {}
 
 /** Asks what there is to play; failures that may pass by themselves are answered with `undefined`. */
 export async function fetchPlayInfo(playbackId: string): Promise<PlayInfo | undefined> {
-  const response = await fetch(`/play/${playbackId}`, { credentials: 'omit', cache: 'no-store' }).catch(() => undefined)
+  const response = await fetch(`/play/${playbackId}`, { credentials: 'omit' }).catch(() => undefined)
   if (response === undefined || response.status >= 500 || response.status === 429) return undefined
   if (response.ok) return ((await response.json()) as Answer<PlayInfo>).data
   if (response.status === 404) throw new PlayInfoError('There is no video at this address. It may have been removed.')

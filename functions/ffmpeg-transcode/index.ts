@@ -13,13 +13,21 @@ import { mediaTools } from './ffmpeg.ts'
 import { type Deps, onTask } from './on-task.ts'
 import { openOutputs, openSources } from './storage.ts'
 
-const config = loadConfig(process.env, 'oss', 'tablestore', 'site', 'secrets', 'ffmpeg')
+const config = loadConfig(process.env, 'oss', 'tablestore', 'site', 'secrets', 'ffmpeg', 'limits')
 // A minute less than the platform allows, so that the reason is recorded by us.
 const deadlineMs = (Number(process.env.FC_TIMEOUT ?? 7200) - 60) * 1000
 // ffmpeg inherits this process's environment and reads a stranger's file.
 for (const name of confidential(process.env)) delete process.env[name]
+// Static builds crash when glibc loads a character-set module of the system for the text fields of MPEG-TS.
+process.env.GCONV_PATH = '/nonexistent'
 
 const tools = mediaTools({ ...config.ffmpeg, env: process.env })
+const { limits } = config
+const sourceLimits = {
+  maxPixels: limits.maxSourcePixels,
+  maxStreams: limits.maxSourceStreams,
+  maxDurationMs: limits.maxSourceDurationMs,
+}
 const callbacks = openCallbacks({ ...config.site, ...config.secrets })
 
 function makeDeps({ requestId, credentials }: FcContext): Deps {
@@ -34,6 +42,7 @@ function makeDeps({ requestId, credentials }: FcContext): Deps {
     tools,
     threads: config.ffmpeg.threads,
     deadlineMs,
+    sourceLimits,
     notify: (mediaId) => callbacks.notifyTranscode({ mediaId }),
     owner: `${requestId}:${newId()}`,
     now: Date.now,

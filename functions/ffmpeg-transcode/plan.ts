@@ -35,7 +35,8 @@ export function makePlan(probe: SourceProbe, options: PlanOptions): Omit<Plan, '
     reason,
     container: 'ts',
     originUs,
-    targetDuration: Math.max(1, Math.ceil(longestUs / 1e6)),
+    // RFC 8216, 4.3.3.1: no longer than this once rounded to whole seconds.
+    targetDuration: Math.max(1, Math.round(longestUs / 1e6)),
     video,
     audio,
     renditions,

@@ -1,4 +1,5 @@
 import type { RootDatabase } from 'lmdb'
+import type { Deployed } from './deployed.ts'
 import type { AsyncConfig } from './function-config.ts'
 import type { Outcome } from './instance.ts'
 
@@ -38,13 +39,14 @@ export interface AsyncQueueOptions {
   readonly accountId: string
   /** Pause before a failed invocation is tried again. */
   readonly retryDelayMs: number
-  configOf(functionName: string): AsyncConfig | undefined
-  invoke(functionName: string, requestId: string, payload: Buffer): Promise<Outcome>
+  deployed(functionName: string): Target | undefined
   newRequestId(): string
   now(): number
   /** Called with +1 and -1 as invocations come and go. */
   count(change: 1 | -1): void
 }
+
+type Target = Pick<Deployed, 'config' | 'invoke'>
 
 interface Stored {
   readonly functionName: string
@@ -87,28 +89,29 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
   async function deliver(id: number, stored: Stored): Promise<void> {
     options.count(1)
     try {
-      const config = options.configOf(stored.functionName)
-      if (config) await tryUntilDone(id, stored, config)
+      const deployed = options.deployed(stored.functionName)
+      if (deployed) await tryUntilDone(id, stored, deployed)
       else db.transactionSync(() => db.remove(['queue', id]))
     } finally {
       options.count(-1)
     }
   }
 
-  async function tryUntilDone(id: number, first: Stored, config: AsyncConfig): Promise<void> {
+  async function tryUntilDone(id: number, first: Stored, deployed: Target): Promise<void> {
     let stored: Stored | undefined = first
-    while (stored && !closed) stored = await tryOnce(id, stored, config)
+    while (stored && !closed) stored = await tryOnce(id, stored, deployed)
   }
 
   /** Gives back what is to be tried again; nothing when the invocation is over, one way or the other. */
-  async function tryOnce(id: number, before: Stored, config: AsyncConfig): Promise<Stored | undefined> {
+  async function tryOnce(id: number, before: Stored, deployed: Target): Promise<Stored | undefined> {
+    const config = deployed.config.async
     if (now() - before.enqueuedAt > config.maxAgeS * 1000) {
       finish(id, before, config, expired())
       return undefined
     }
     const stored = { ...before, tries: before.tries + 1 }
     save(id, stored, stored.tries > 1 ? 'Retrying' : 'Running')
-    const outcome = await options.invoke(stored.functionName, stored.requestId, stored.payload)
+    const outcome = await deployed.invoke(stored.requestId, stored.payload)
     // A call that the shutdown itself cut off did not fail: it is delivered again.
     if (closed) return undefined
     if (outcome.ok || stored.tries > config.maxRetries) {

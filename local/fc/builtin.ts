@@ -18,7 +18,7 @@ type FromChild =
 /** Starts an instance of a built-in Node.js runtime; resolves when the code is loaded and initialized. */
 export async function startBuiltin(setup: InstanceSetup, runtimePath: string): Promise<Instance> {
   const { config } = setup
-  const { child, pid, exited, kill } = startProcess(setup, [process.execPath, runtimePath], {
+  const { child, pid, exited, kill, isUsable } = startProcess(setup, [process.execPath, runtimePath], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
   })
@@ -52,6 +52,7 @@ export async function startBuiltin(setup: InstanceSetup, runtimePath: string): P
     pid,
     exited,
     kill,
+    isUsable,
     invoke,
     async http(requestId: string, request: HttpRequest): Promise<HttpReply> {
       const context = { accountId: setup.accountId, now: setup.now() }

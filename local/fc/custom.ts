@@ -18,10 +18,17 @@ export async function startCustom(setup: InstanceSetup, custom: CustomRuntime): 
   const port = await freePort()
   const command = [...custom.command, ...custom.args].map((word) => setup.rewrite(word))
   const environment = { ...setup.environment, FC_CUSTOM_LISTEN_PORT: String(port) }
-  const { pid, exited, kill } = startProcess({ ...setup, environment }, command, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const { pid, exited, kill, isUsable } = startProcess({ ...setup, environment }, command, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const agent = new Agent({ keepAlive: true })
   const gone = exited.then(() => undefined)
-  const send = (request: HttpRequest) => Promise.race([exchange(port, agent, request), gone])
+  const send = async (request: HttpRequest) => {
+    const reply = await Promise.race([exchange(port, agent, request), gone])
+    // A server that breaks a connection off is ending; nothing more is sent to it.
+    if (!reply) kill()
+    return reply
+  }
   const control = (requestId: string, method: string, path: string) =>
     send({ ...EMPTY, method, url: path, headers: Object.entries(setup.contextHeaders(requestId)) })
 
@@ -38,6 +45,7 @@ export async function startCustom(setup: InstanceSetup, custom: CustomRuntime): 
     id: setup.id,
     pid,
     exited,
+    isUsable,
     kill() {
       agent.destroy()
       kill()

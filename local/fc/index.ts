@@ -9,12 +9,12 @@ import { acs3Verifier } from '../wire/acs3.ts'
 import type { Credentials } from '../wire/credentials.ts'
 import { type ListenOptions, type LocalServer, listen } from '../wire/http.ts'
 import { openAsyncQueue } from './async-queue.ts'
-import { type Deployed, deploy } from './deployed.ts'
+import { type Deployed, type DeployOptions, deploy } from './deployed.ts'
 import type { FunctionConfig } from './function-config.ts'
 import { toHttpEvent } from './http-event.ts'
 import { serveHttpTrigger } from './http-trigger.ts'
-import { serveInvokeApi } from './invoke-api.ts'
-import { readManifest } from './manifest.ts'
+import { type InvokeApiOptions, serveInvokeApi } from './invoke-api.ts'
+import { type Manifest, readManifest } from './manifest.ts'
 import { type OssEvent, ossTriggerFires, ossTriggerPayload } from './oss-trigger.ts'
 import { startReaper } from './reaper.ts'
 import { newRequestId } from './request-id.ts'
@@ -78,97 +78,122 @@ const DEFAULT_METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH']
 
 /** Starts Function Compute: reads `s.yaml`, takes invocations, delivers what a previous run left unfinished. */
 export async function startFc(options: FcOptions): Promise<Fc> {
-  const { dataDir, projectDir, credentials, now } = options
-  const { accountId } = credentials
-  let api: (request: IncomingMessage, response: ServerResponse) => Promise<void> = async () => {}
-  const server = await listen((request, response) => void counted(() => api(request, response)), options)
   const work = workCounter()
-  const counted = async (run: () => Promise<void>) => {
-    work.count(1)
-    try {
-      await run()
-    } finally {
-      work.count(-1)
+  let api: (request: IncomingMessage, response: ServerResponse) => Promise<void> = async () => {}
+  const server = await listen((request, response) => {
+    work.counted(() => api(request, response)).catch(() => void response.destroy())
+  }, options)
+  try {
+    const manifest = await loadManifest(options.projectDir, options.env(server.url))
+    const engine = await startEngine(manifest, options, work)
+    api = (request, response) => serveInvokeApi(request, response, engine)
+    engine.queue.resume()
+    return {
+      port: server.port,
+      url: server.url,
+      functions: manifest.functions,
+      routes: manifest.routes,
+      ossEvent: (event) => engine.ossEvent(event),
+      http: (route, request, response) => work.counted(() => serveRoute(engine, route, request, response)),
+      warm: async (name) => engine.functions.get(name)?.warm(),
+      idle: work.idle,
+      async close() {
+        engine.queue.close()
+        await Promise.all([server.close(), engine.close()])
+      },
     }
-  }
-  const manifest = await loadManifest(projectDir, options.env(server.url)).catch(async (error: unknown) => {
+  } catch (error) {
     await server.close()
     throw error
-  })
+  }
+}
+
+interface Engine extends InvokeApiOptions {
+  now(): number
+  ossEvent(event: OssEvent): void
+  close(): Promise<void>
+}
+
+/** The functions and the queue of asynchronous invocations, without anything that listens. */
+async function startEngine(manifest: Manifest, options: FcOptions, work: WorkCounter): Promise<Engine> {
+  const { dataDir, credentials, now } = options
+  const { accountId } = credentials
   const region = manifest.functions[0]?.region ?? 'cn-hangzhou'
+  const tmpDir = join(dataDir, 'tmp')
   // Left by a run that did not end in order.
-  await rm(join(dataDir, 'tmp'), { recursive: true, force: true })
+  await rm(tmpDir, { recursive: true, force: true })
   await mkdir(dataDir, { recursive: true })
   const db = open({ path: join(dataDir, 'fc'), encoding: 'msgpack' })
-  const runtimeDir = options.runtimeDir ?? findRuntimeDir(projectDir)
+  const runtimeDir = options.runtimeDir ?? findRuntimeDir(options.projectDir)
   const reaper = startReaper(join(runtimeDir, 'reaper.mjs'))
-  const functions = new Map<string, Deployed>()
-  for (const config of manifest.functions) {
-    const { idleMs = 300_000, freeze = true, path } = options
-    const maxInstances = instancesAtMost(config, options.maxInstances?.[config.name])
-    const runtimePath = join(runtimeDir, 'runtime.mjs')
-    const shared = { projectDir, dataDir, runtimePath, path, credentials, reaper, idleMs, freeze, now }
-    functions.set(config.name, deploy(config, { ...shared, maxInstances }))
-  }
-  const find = (name: string) => {
-    const deployed = functions.get(name)
-    if (!deployed) throw new Error(`there is no function ${name}`)
-    return deployed
-  }
+  const functions = deployAll(manifest, options, { reaper, runtimePath: join(runtimeDir, 'runtime.mjs') })
+  const newId = () => newRequestId(now())
   const queue = openAsyncQueue({
     db,
     region,
     accountId,
     retryDelayMs: options.retryDelayMs ?? 1000,
-    configOf: (name) => functions.get(name)?.config.async,
-    invoke: (name, requestId, payload) => find(name).invoke(requestId, payload),
-    newRequestId: () => newRequestId(now()),
+    deployed: (name) => functions.get(name),
+    newRequestId: newId,
     now,
     count: work.count,
   })
-  const verify = acs3Verifier(credentials, now)
-  const apiOptions = { functions, queue, region, accountId, verify, newRequestId: () => newRequestId(now()) }
-  api = (request, response) => serveInvokeApi(request, response, apiOptions)
-  queue.resume()
-
   return {
-    port: server.port,
-    url: server.url,
-    functions: manifest.functions,
-    routes: manifest.routes,
+    functions,
+    queue,
+    region,
+    accountId,
+    verify: acs3Verifier(credentials, now),
+    newRequestId: newId,
+    now,
     ossEvent(event) {
       for (const { name, oss } of manifest.functions) {
-        for (const trigger of oss.filter((one) => ossTriggerFires(one, event))) {
-          void trigger
-          const payload = ossTriggerPayload(event, region, accountId)
-          queue.add({ functionName: name, requestId: newRequestId(now()), payload })
-        }
+        const fires = oss.filter((trigger) => ossTriggerFires(trigger, event))
+        const payload = ossTriggerPayload(event, region, accountId)
+        for (const _trigger of fires) queue.add({ functionName: name, requestId: newId(), payload })
       }
     },
-    http: (route, request, response) =>
-      counted(() => {
-        const deployed = find(route.functionName)
-        const requestId = newRequestId(now())
-        const methods = methodsOf(deployed.config, route)
-        return serveHttpTrigger(deployed, request, response, {
-          requestId,
-          methods,
-          invokeLater(incoming) {
-            const payload = toHttpEvent(incoming, requestId, { accountId, now: now() })
-            queue.add({ functionName: deployed.config.name, requestId, payload })
-          },
-        })
-      }),
-    warm: (name) => find(name).warm(),
-    idle: work.idle,
     async close() {
-      queue.close()
-      await Promise.all([server.close(), ...[...functions.values()].map((deployed) => deployed.close())])
+      await Promise.all([...functions.values()].map((deployed) => deployed.close()))
       reaper.close()
       await db.close()
-      await rm(join(dataDir, 'tmp'), { recursive: true, force: true })
+      await rm(tmpDir, { recursive: true, force: true })
     },
   }
+}
+
+function deployAll(
+  manifest: Manifest,
+  options: FcOptions,
+  shared: Pick<DeployOptions, 'reaper' | 'runtimePath'>,
+): ReadonlyMap<string, Deployed> {
+  const { projectDir, dataDir, credentials, path, now, idleMs = 300_000, freeze = true } = options
+  const entries = manifest.functions.map((config) => {
+    const maxInstances = instancesAtMost(config, options.maxInstances?.[config.name])
+    const places = { projectDir, dataDir, path, credentials }
+    return [config.name, deploy(config, { ...shared, ...places, maxInstances, idleMs, freeze, now })] as const
+  })
+  return new Map(entries)
+}
+
+async function serveRoute(
+  engine: Engine,
+  route: Route,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const deployed = engine.functions.get(route.functionName)
+  if (!deployed) throw new Error(`the route ${route.path} leads to no function`)
+  const { accountId, queue, now } = engine
+  const requestId = engine.newRequestId()
+  return serveHttpTrigger(deployed, request, response, {
+    requestId,
+    methods: methodsOf(deployed.config, route),
+    invokeLater(incoming) {
+      const payload = toHttpEvent(incoming, requestId, { accountId, now: now() })
+      queue.add({ functionName: deployed.config.name, requestId, payload })
+    },
+  })
 }
 
 async function loadManifest(projectDir: string, env: Readonly<Record<string, string>>) {
@@ -192,15 +217,27 @@ function findRuntimeDir(projectDir: string): string {
   return existsSync(join(here, 'runtime.mjs')) ? here : join(projectDir, 'local', 'fc')
 }
 
-function workCounter() {
+interface WorkCounter {
+  count(change: 1 | -1): void
+  counted(run: () => Promise<void>): Promise<void>
+  idle(): Promise<void>
+}
+
+/** Knows whether anything is queued or running. */
+function workCounter(): WorkCounter {
   let running = 0
   let waiting: (() => void)[] = []
+  const count = (change: 1 | -1) => {
+    running += change
+    if (running > 0) return
+    for (const resolve of waiting) resolve()
+    waiting = []
+  }
   return {
-    count(change: 1 | -1) {
-      running += change
-      if (running > 0) return
-      for (const resolve of waiting) resolve()
-      waiting = []
+    count,
+    async counted(run) {
+      count(1)
+      await run().finally(() => count(-1))
     },
     idle: () => (running === 0 ? Promise.resolve() : new Promise<void>((resolve) => waiting.push(resolve))),
   }

@@ -31,6 +31,8 @@ export interface Instance {
   preStop(): Promise<void>
   /** Kills the instance with everything that it has started. */
   kill(): void
+  /** `false` once it was killed or has ended by itself. */
+  isUsable(): boolean
   /** Resolves when the process is gone. */
   readonly exited: Promise<void>
 }
@@ -63,12 +65,17 @@ export class StartError extends Error {
   }
 }
 
+/** A process with the means to end it. */
+export interface StartedProcess extends Pick<Instance, 'pid' | 'exited' | 'kill' | 'isUsable'> {
+  readonly child: ChildProcess
+}
+
 /** A process of its own session, whose output goes to the function's log and whose end is noticed. */
 export function startProcess(
   setup: InstanceSetup,
   [command, ...args]: readonly string[],
   options: Pick<SpawnOptions, 'stdio' | 'serialization'>,
-): { child: ChildProcess; pid: number; exited: Promise<void>; kill(): void } {
+): StartedProcess {
   const { id, codeDir, environment, reaper } = setup
   const child = spawn(command ?? '', args, { ...options, cwd: codeDir, env: environment, detached: true })
   const { pid } = child
@@ -82,15 +89,19 @@ export function startProcess(
   for (const stream of [child.stdout, child.stderr]) {
     if (stream) createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', setup.log)
   }
-  if (pid === undefined) return { child, pid: 0, exited, kill() {} }
+  if (pid === undefined) return { child, pid: 0, exited, kill() {}, isUsable: () => false }
   reaper.add({ pid, instanceId: id })
-  const kill = () => killTrees([{ pid, instanceId: id }])
+  let usable = true
+  const kill = () => {
+    usable = false
+    killTrees([{ pid, instanceId: id }])
+  }
   void exited.then(() => {
     // The process may have ended by itself and left children behind.
     kill()
     reaper.remove(pid)
   })
-  return { child, pid, exited, kill }
+  return { child, pid, exited, kill, isUsable: () => usable }
 }
 
 /** The outcome of a process that went away under a request. */

@@ -39,7 +39,7 @@ export function createPool(options: PoolOptions): Pool {
   function pump(): void {
     while (waiting.length > 0) {
       // The one used last, so that a quiet function shrinks to few instances.
-      const free = slots.findLast((slot) => slot.active < options.concurrency)
+      const free = slots.findLast((slot) => slot.active < options.concurrency && slot.instance.isUsable())
       if (!free) break
       engage(free)
       waiting.shift()?.take(free)
@@ -87,9 +87,9 @@ export function createPool(options: PoolOptions): Pool {
 
   function release(slot: Slot): void {
     slot.active--
-    if (closed || !slots.includes(slot)) return
+    if (closed) return
     pump()
-    if (slot.active === 0) rest(slot)
+    if (slot.active === 0 && slots.includes(slot)) rest(slot)
   }
 
   function rest(slot: Slot): void {

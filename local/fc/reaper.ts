@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
 
 /** Knows every running instance and kills them all should this process die without doing it itself. */
 export interface Reaper {
@@ -9,20 +10,16 @@ export interface Reaper {
 
 /** Starts the one process that watches this one; it costs nothing but its memory. */
 export function startReaper(path: string): Reaper {
-  const child: ChildProcess = spawn(process.execPath, [path], {
-    detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  })
+  const child = spawn(process.execPath, [path], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   child.unref()
-  child.channel?.unref()
-  const send = (message: object) => {
-    if (child.connected) child.send(message, () => {})
-  }
+  // A reaper that somebody killed is missed only if this process is killed too.
+  child.stdin.on('error', () => {})
+  const pipe = child.stdin as unknown as Socket
+  pipe.unref()
+  const send = (message: object) => void child.stdin.write(`${JSON.stringify(message)}\n`)
   return {
     add: (instance) => send({ add: instance }),
     remove: (pid) => send({ remove: pid }),
-    close() {
-      if (child.connected) child.disconnect()
-    },
+    close: () => void child.stdin.end(),
   }
 }

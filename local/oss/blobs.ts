@@ -60,7 +60,10 @@ export function openBlobs(dir: string): Blobs {
 
   function remove(name: string): void {
     doomed.delete(name)
-    const removal = rm(pathOf(name), { force: true }).finally(() => removals.delete(removal))
+    // A file that cannot be removed now is one that nothing names: the next start tries again.
+    const removal = rm(pathOf(name), { force: true })
+      .catch(() => {})
+      .finally(() => removals.delete(removal))
     removals.add(removal)
   }
 

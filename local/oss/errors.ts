@@ -2,7 +2,6 @@
 const CATALOGUE = {
   AccessDenied: [403, 'You have no right to access this object.'],
   AccessForbidden: [403, 'CORSResponse: This CORS request is not allowed.'],
-  BucketAlreadyExists: [409, 'The requested bucket name is not available.'],
   BucketNotEmpty: [409, 'The bucket you tried to delete is not empty.'],
   EntityTooLarge: [400, 'Your proposed upload exceeds the maximum allowed size.'],
   EntityTooSmall: [400, 'Your proposed upload smaller than the minimum allowed size.'],

@@ -11,6 +11,8 @@
  * - Keys that hold NUL are refused.
  * - Reading through a symbolic link asks for the right to read its target too.
  * - The ETag of a multipart object is MD5 over the parts' MD5 and their number; the service does not document its own.
+ * - A session is judged by its policy alone: what is public does not add to it.
+ * - A commit survives the end of the process at once and a loss of power some milliseconds later.
  * - A copy keeps type and ETag of its source, and there is no limit of size.
  *
  * Missing, and answered with 501 NotImplemented

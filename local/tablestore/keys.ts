@@ -1,3 +1,4 @@
+import { invalid } from './errors.ts'
 import type { WireKeyValue } from './values.ts'
 
 /**
@@ -16,7 +17,14 @@ export function tableBounds(tableId: number): { start: Buffer; end: Buffer } {
 }
 
 /** What lmdb takes with pages of 8 KiB. */
-export const MAX_KEY_BYTES = 4026
+const MAX_KEY_BYTES = 4026
+
+/** The same, refused when it is longer than the store can order. */
+export function keyBytes(tableId: number, values: readonly WireKeyValue[]): Buffer {
+  const bytes = encodeKey(tableId, values)
+  if (bytes.length > MAX_KEY_BYTES) throw invalid(`Primary keys over ${MAX_KEY_BYTES} bytes are not supported locally.`)
+  return bytes
+}
 
 const ORDER = { infMin: 0x01, integer: 0x10, string: 0x20, binary: 0x30, infMax: 0xf0 } as const
 const END = Buffer.from([0x00, 0x01])

@@ -8,7 +8,7 @@ export const errorMessage = { code: required(1, 'string'), message: optional(2, 
 
 const primaryKeySchema = { name: required(1, 'string'), type: required(2, 'int32'), option: optional(3, 'int32') }
 const definedColumnSchema = { name: required(1, 'string'), type: required(2, 'int32') }
-export const tableOptions = {
+const tableOptions = {
   timeToLive: optional(1, 'int32'),
   maxVersions: optional(2, 'int32'),
   deviationSeconds: optional(5, 'int64'),
@@ -171,7 +171,6 @@ export const paginationFilter = { offset: required(1, 'int32'), limit: required(
 
 export type CreateTableRequest = Message<typeof createTableRequest>
 export type IndexMeta = Message<typeof indexMeta>
-export type TableOptionsMessage = Message<typeof tableOptions>
 export type ConditionMessage = Message<typeof condition>
 export type ReturnContentMessage = Message<typeof returnContent>
 export type RowInBatch = Message<typeof rowInBatch>

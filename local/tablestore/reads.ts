@@ -1,7 +1,7 @@
 import { consumed } from './capacity.ts'
 import { type Criteria, parseCriteria, select } from './criteria.ts'
-import { invalid, TablestoreError } from './errors.ts'
-import { encodeKey } from './keys.ts'
+import { invalid } from './errors.ts'
+import { keyBytes } from './keys.ts'
 import {
   batchGetRowRequest,
   batchResponse,
@@ -17,7 +17,7 @@ import { checkKey } from './row-change.ts'
 import { failedRow } from './row-result.ts'
 import { liveRow, type Row, rowKey } from './rows.ts'
 import { matchKey, plainKey, type Table } from './schema.ts'
-import type { Reader, Store } from './store.ts'
+import { findTable, type Reader, type Store } from './store.ts'
 import { sizeOfRow } from './values.ts'
 
 const MAX_BATCH_ROWS = 100
@@ -61,7 +61,7 @@ export async function getRange(store: Store, body: Buffer, now: number): Promise
   if (request.limit !== undefined && request.limit <= 0) throw invalid('The limit must be greater than 0.')
   const criteria = parseCriteria(request)
   const [start, end] = [parseKey(request.start), parseKey(request.end)]
-  const table = find(store, request.table)
+  const table = findTable(store, request.table)
   const from = rangeKey(table, start)
   const to = rangeKey(table, end)
   const order = Buffer.compare(from, to)
@@ -108,7 +108,7 @@ function readOne(
   criteria: Criteria,
   now: number,
 ): Row | undefined {
-  const table = find(reader, name)
+  const table = findTable(reader, name)
   matchKey(table.key, key, [])
   const row = liveRow(table, reader.row(rowKey(table, plainKey(key))), now)
   return row && select(table, row, criteria)
@@ -127,17 +127,10 @@ function rangeKey(table: Table, key: readonly WireKeyColumn[]): Buffer {
   // Whatever follows a bound bounds nothing any more.
   const bound = key.findIndex(({ value }) => value.type === 'INF_MIN' || value.type === 'INF_MAX')
   const used = bound < 0 ? key : key.slice(0, bound + 1)
-  const bytes = encodeKey(
+  return keyBytes(
     table.id,
     used.map(({ value }) => value),
   )
-  return bytes
-}
-
-function find(reader: Reader, name: string): Table {
-  const table = reader.table(name)
-  if (!table) throw new TablestoreError('OTSObjectNotExist', 'Requested table does not exist.')
-  return table
 }
 
 function sizeOf(row: Row | undefined): number {

@@ -1,5 +1,4 @@
-import { invalid } from './errors.ts'
-import { encodeKey, MAX_KEY_BYTES } from './keys.ts'
+import { keyBytes } from './keys.ts'
 import { readRow } from './plain-buffer-reader.ts'
 import { writeRows } from './plain-buffer-writer.ts'
 import type { Table } from './schema.ts'
@@ -14,14 +13,12 @@ export interface Row {
   readonly writtenAt: number
 }
 
-/** The place of a row; long keys are beyond what the store can order. */
+/** The place of a row. */
 export function rowKey(table: Table, key: readonly KeyColumn[]): Buffer {
-  const bytes = encodeKey(
+  return keyBytes(
     table.id,
     key.map(({ value }) => value),
   )
-  if (bytes.length > MAX_KEY_BYTES) throw invalid(`Primary keys over ${MAX_KEY_BYTES} bytes are not supported locally.`)
-  return bytes
 }
 
 /** Stored bytes: the time of the last write, then the row as PlainBuffer, checksums included. */

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { open } from 'lmdb'
+import { TablestoreError } from './errors.ts'
 import { tableBounds } from './keys.ts'
 import { packRow, type Row, unpackRow } from './rows.ts'
 import type { Table } from './schema.ts'
@@ -32,6 +33,13 @@ export interface Store extends Reader {
    */
   change<T>(work: (writer: Writer) => T): Promise<T>
   close(): Promise<void>
+}
+
+/** The table or index of a name. */
+export function findTable(reader: Reader, name: string): Table {
+  const table = reader.table(name)
+  if (!table) throw new TablestoreError('OTSObjectNotExist', 'Requested table does not exist.')
+  return table
 }
 
 /** Tables and rows of one instance in a folder of lmdb files. */

@@ -16,7 +16,7 @@ import {
 import { decode, encode } from './protobuf.ts'
 import { liveRow, rowKey } from './rows.ts'
 import type { Index, Table } from './schema.ts'
-import type { Reader, Store, Writer } from './store.ts'
+import { findTable, type Reader, type Store, type Writer } from './store.ts'
 import { checkIndex, checkOptionsFit, indexTable, parseOptions, parseTable } from './table-definition.ts'
 
 const MAX_TABLES = 64
@@ -49,7 +49,7 @@ export async function listTable(store: Store, body: Buffer): Promise<Buffer> {
 }
 
 export async function describeTable(store: Store, body: Buffer): Promise<Buffer> {
-  const table = find(store, decode(tableNameRequest, body).table)
+  const table = findTable(store, decode(tableNameRequest, body).table)
   return encode(describeTableResponse, {
     meta: {
       name: table.name,
@@ -82,7 +82,7 @@ export async function updateTable(store: Store, body: Buffer, now: number): Prom
     )
   }
   const updated = await store.change((writer) => {
-    const table = find(writer, request.table)
+    const table = findTable(writer, request.table)
     refuseIndex(table)
     const options = parseOptions({ ...table.options, ...withoutUndefined(request.options) })
     checkOptionsFit(options, table.indexes.length)
@@ -90,7 +90,7 @@ export async function updateTable(store: Store, body: Buffer, now: number): Prom
     const throughputSetAt = request.throughput ? Math.floor(now / 1000) : table.throughputSetAt
     const changed: Table = { ...table, options, throughput, throughputSetAt }
     writer.saveTable(changed)
-    for (const { name } of table.indexes) writer.saveTable({ ...find(writer, name), options })
+    for (const { name } of table.indexes) writer.saveTable({ ...findTable(writer, name), options })
     return changed
   })
   return encode(updateTableResponse, describeSettings(updated))
@@ -100,9 +100,9 @@ export async function updateTable(store: Store, body: Buffer, now: number): Prom
 export async function deleteTable(store: Store, body: Buffer): Promise<Buffer> {
   const { table: name } = decode(tableNameRequest, body)
   await store.change((writer) => {
-    const table = find(writer, name)
+    const table = findTable(writer, name)
     refuseIndex(table)
-    const indexes = table.indexes.map((index) => find(writer, index.name))
+    const indexes = table.indexes.map((index) => findTable(writer, index.name))
     for (const each of [table, ...indexes]) writer.dropTable(each)
   })
   return encode(empty, {})
@@ -111,7 +111,7 @@ export async function deleteTable(store: Store, body: Buffer): Promise<Buffer> {
 export async function createIndex(store: Store, body: Buffer, now: number): Promise<Buffer> {
   const request = decode(createIndexRequest, body)
   await store.change((writer) => {
-    const table = find(writer, request.table)
+    const table = findTable(writer, request.table)
     refuseIndex(table)
     refuseTaken(writer, request.index.name)
     const index = checkIndex(table, request.index)
@@ -127,7 +127,7 @@ export async function createIndex(store: Store, body: Buffer, now: number): Prom
 export async function dropIndex(store: Store, body: Buffer): Promise<Buffer> {
   const request = decode(dropIndexRequest, body)
   await store.change((writer) => {
-    const table = find(writer, request.table)
+    const table = findTable(writer, request.table)
     const index = writer.table(request.index)
     if (index?.base !== table.name) throw new TablestoreError('OTSObjectNotExist', 'Requested index does not exist.')
     writer.dropTable(index)
@@ -144,12 +144,6 @@ function fillIndex(writer: Writer, table: Table, target: Table, now: number): vo
     return row ? [{ key: rowKey(target, row.key), row }] : []
   })
   for (const { key, row } of rows) writer.putRow(key, row)
-}
-
-function find(reader: Reader, name: string): Table {
-  const table = reader.table(name)
-  if (!table) throw new TablestoreError('OTSObjectNotExist', 'Requested table does not exist.')
-  return table
 }
 
 function refuseTaken(reader: Reader, name: string): void {

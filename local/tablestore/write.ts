@@ -5,7 +5,7 @@ import type { WireCell, WireKeyColumn } from './plain-buffer-reader.ts'
 import type { RowChange } from './row-change.ts'
 import { arrangeCells, liveRow, type Row, rowKey } from './rows.ts'
 import { matchKey, plainKey, type Table } from './schema.ts'
-import type { Writer } from './store.ts'
+import { findTable, type Writer } from './store.ts'
 import { type Cell, INT64_MAX, INT64_MIN, type KeyColumn } from './values.ts'
 
 /** What a write gives back. */
@@ -16,8 +16,7 @@ export interface Written {
 
 /** Checks and carries out one row's write inside a change; throws before anything is written. */
 export function writeRow(writer: Writer, tableName: string, change: RowChange, now: number): Written {
-  const table = writer.table(tableName)
-  if (!table) throw new TablestoreError('OTSObjectNotExist', 'Requested table does not exist.')
+  const table = findTable(writer, tableName)
   if (table.base !== undefined) throw invalid("Can't write index table directly")
   if (change.kind === 'update' && !table.options.allowUpdate) throw invalid('UpdateRow is not allowed on this table.')
   checkAgainst(table, change, now)

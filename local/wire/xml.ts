@@ -83,6 +83,7 @@ function decodeEntities(text: string): string {
   return text.replace(/&(?:#x([0-9a-f]{1,6})|#([0-9]{1,7})|([a-z]+));/gi, (whole, hex, decimal, name) => {
     if (name !== undefined) return NAMED[String(name)] ?? whole
     const code = hex === undefined ? Number.parseInt(decimal, 10) : Number.parseInt(hex, 16)
-    return code > 0x10ffff ? whole : String.fromCodePoint(code)
+    const character = code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)
+    return character ? String.fromCodePoint(code) : whole
   })
 }

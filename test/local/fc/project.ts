@@ -19,6 +19,8 @@ export interface Project {
   readonly dir: string
   readonly dataDir: string
   start(changes?: Partial<FcOptions>): Promise<Running>
+  write(files: Readonly<Record<string, string>>): Promise<void>
+  read(path: string): Promise<string>
   logOf(functionName: string): Promise<string>
   dispose(): Promise<void>
 }
@@ -34,15 +36,20 @@ export interface Running {
 /** Writes the project; keys of `files` are paths inside it. */
 export async function makeProject(files: Readonly<Record<string, string>>): Promise<Project> {
   const dir = await mkdtemp(join(tmpdir(), 'fc-test-'))
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(dir, path)), { recursive: true })
-    await writeFile(join(dir, path), text)
+  const write: Project['write'] = async (texts) => {
+    for (const [path, text] of Object.entries(texts)) {
+      await mkdir(dirname(join(dir, path)), { recursive: true })
+      await writeFile(join(dir, path), text)
+    }
   }
+  await write(files)
   const dataDir = join(dir, 'data')
   const running = new Set<Running>()
   return {
     dir,
     dataDir,
+    write,
+    read: (path) => readFile(join(dir, path), 'utf8'),
     async start(changes = {}) {
       const fc = await startFc({
         host: '127.0.0.1',

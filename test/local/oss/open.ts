@@ -12,7 +12,13 @@ interface Answer {
   readonly res: { readonly status: number; readonly headers: object }
 }
 
-type Mistyped = 'listParts' | 'abortMultipartUpload' | 'uploadPartCopy' | 'multipartUploadCopy'
+type Mistyped =
+  | 'listParts'
+  | 'abortMultipartUpload'
+  | 'uploadPartCopy'
+  | 'multipartUploadCopy'
+  | 'listV2'
+  | 'signatureUrlV4'
 
 /** The client with what its published types leave out or have wrong. */
 export interface Client extends Omit<OSS, Mistyped> {

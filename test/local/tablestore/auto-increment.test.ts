@@ -1,4 +1,4 @@
-import TableStore from 'tablestore'
+import TableStore, { type PrimaryKeyInput } from 'tablestore'
 import { afterAll, expect, test } from 'vitest'
 import { ABSENT, get, IGNORE, int, NEXT_NUMBER, newTable, openService, put, refused, where } from './service.ts'
 
@@ -12,7 +12,7 @@ const SCHEMA = {
     ],
   },
 }
-const NEXT = [{ app: 'a' }, { seq: NEXT_NUMBER }]
+const NEXT: PrimaryKeyInput = [{ app: 'a' }, { seq: NEXT_NUMBER }]
 
 async function append(tableName: string): Promise<bigint> {
   const { row } = await service.client.putRow({

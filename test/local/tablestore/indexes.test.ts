@@ -37,10 +37,8 @@ async function indexed() {
 }
 
 async function entries(index: string, direction: 'FORWARD' | 'BACKWARD' = 'FORWARD') {
-  const [low, high] = [INF_MIN, INF_MAX].map((bound): PrimaryKeyInput => {
-    return [{ owner: bound }, { listed_at: bound }, { id: bound }]
-  })
-  if (!low || !high) throw new Error('two bounds')
+  const low: PrimaryKeyInput = [{ owner: INF_MIN }, { listed_at: INF_MIN }, { id: INF_MIN }]
+  const high: PrimaryKeyInput = [{ owner: INF_MAX }, { listed_at: INF_MAX }, { id: INF_MAX }]
   const { rows } = await service.client.getRange({
     tableName: index,
     direction,

@@ -146,7 +146,8 @@ test('a call returns at most 5000 rows, and scans no more for a filter that noth
     }))
     await service.client.batchWriteRow({ tables: [{ tableName: many, rows }] })
   }
-  const all = { tableName: many, direction: TableStore.Direction.FORWARD, exclusiveEndPrimaryKey: [{ n: INF_MAX }] }
+  const exclusiveEndPrimaryKey: PrimaryKeyInput = [{ n: INF_MAX }]
+  const all = { tableName: many, direction: TableStore.Direction.FORWARD, exclusiveEndPrimaryKey }
   const first = await service.client.getRange({ ...all, inclusiveStartPrimaryKey: [{ n: INF_MIN }] })
   expect(first.rows).toHaveLength(5000)
   expect(String(first.nextStartPrimaryKey?.[0]?.value)).toBe('5000')

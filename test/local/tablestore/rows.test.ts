@@ -300,3 +300,20 @@ test('a write in a transaction that cannot be is refused', async () => {
     }),
   ).rejects.toMatchObject(refused('OTSParameterInvalid', 'transaction'))
 })
+
+test('a key longer than the store can order is refused for writes, reads and ranges', async () => {
+  const names = ['a', 'b', 'c', 'd']
+  const wide = await newTable(service, { tableMeta: { primaryKey: names.map((name) => ({ name, type: 'STRING' })) } })
+  const key = names.map((name) => ({ [name]: 'x'.repeat(1024) }))
+  const message = refused('OTSParameterInvalid', 'not supported locally')
+  await expect(put(service, wide, key, { v: 'v' })).rejects.toMatchObject(message)
+  await expect(get(service, wide, key)).rejects.toMatchObject(message)
+  await expect(
+    service.client.getRange({
+      tableName: wide,
+      direction: TableStore.Direction.FORWARD,
+      inclusiveStartPrimaryKey: key,
+      exclusiveEndPrimaryKey: names.map((name) => ({ [name]: 'y' })),
+    }),
+  ).rejects.toMatchObject(message)
+})

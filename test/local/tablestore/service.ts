@@ -121,10 +121,10 @@ export const IGNORE = new TableStore.Condition(TableStore.RowExistenceExpectatio
 export const EXIST = new TableStore.Condition(TableStore.RowExistenceExpectation.EXPECT_EXIST, null)
 export const ABSENT = new TableStore.Condition(TableStore.RowExistenceExpectation.EXPECT_NOT_EXIST, null)
 
-/** Bounds and the request for a number; annotated because their unique symbol types widen in object literals. */
-export const INF_MIN: VirtualData = TableStore.INF_MIN
-export const INF_MAX: VirtualData = TableStore.INF_MAX
-export const NEXT_NUMBER: VirtualData = TableStore.PK_AUTO_INCR
+/** Bounds and the request for a number; typed as a whole, since unique symbols lose their type in object literals. */
+export const INF_MIN = TableStore.INF_MIN as VirtualData
+export const INF_MAX = TableStore.INF_MAX as VirtualData
+export const NEXT_NUMBER = TableStore.PK_AUTO_INCR as VirtualData
 
 /** A condition on one column: missing columns do not pass. */
 export function where(

@@ -1,4 +1,4 @@
-import TableStore from 'tablestore'
+import TableStore, { type GetRangeParams } from 'tablestore'
 import { expect, onTestFinished, test } from 'vitest'
 import { ABSENT, get, IGNORE, INF_MAX, INF_MIN, newTable, openService, put, refused } from './service.ts'
 
@@ -12,7 +12,7 @@ async function expiring() {
 
 test('a row is there until its time is over and then for nobody any more', async () => {
   const { service, table } = await expiring()
-  const all = {
+  const all: GetRangeParams = {
     tableName: table,
     direction: TableStore.Direction.FORWARD,
     inclusiveStartPrimaryKey: [{ id: INF_MIN }],
