@@ -130,6 +130,8 @@ export interface VideoView {
   readonly renditions: readonly RenditionView[]
   readonly playbacks: readonly { readonly playbackId: string; readonly policy: 'public' }[]
   readonly coverUrl: null
+  /** How many sessions have watched at least 10 s, or half of a shorter video. */
+  readonly views: number
   readonly source: { readonly sizeBytes: number; readonly key: string }
   readonly sourceContext: string
   readonly classId: string
@@ -147,6 +149,11 @@ export interface RenditionView {
   readonly state: 'waiting' | 'processing' | 'ready'
 }
 
+/** `PATCH /v1/videos/{id}`; the answer is the video. */
+export interface VideoPatch {
+  readonly title: string
+}
+
 /** `GET /play/{playbackId}`: what a player needs to start. */
 export interface PlayInfo {
   readonly title: string
@@ -156,7 +163,48 @@ export interface PlayInfo {
   readonly hlsUrl: string
   readonly posterUrl: null
   readonly storyboardUrl: null
+  /** Where this viewer left off; 0 for a new one, or one who has seen the end. Asked with Bearer or `?viewerId=`. */
   readonly resumeMs: number
-  readonly session: null
+  /** The `sessionId` of the beats of this viewing; new in every answer. */
+  readonly session: string
   readonly locked: false
+}
+
+export type BeatEvent = 'play' | 'pause' | 'timeupdate' | 'seeked' | 'waiting' | 'ended'
+
+/**
+ * `POST /v1/heartbeats`, as `application/json` or (from `sendBeacon`) `text/plain`. The numbers on quality are of the whole
+ * session so far, so that a lost beat loses none of them.
+ */
+export interface Beat {
+  readonly playbackId: string
+  /** `session` of the play info. Any other text keeps the position as well, but is never a view. */
+  readonly sessionId: string
+  /** 16 to 64 visible ASCII characters, kept by the client; used only without Bearer, and then required. */
+  readonly viewerId?: string
+  /** 1, 2, 3 … within the session. A beat that is sent again keeps its number. */
+  readonly seq: number
+  readonly positionMs: number
+  /** How long ago this was so: 0 if it is sent at once, more out of a queue. */
+  readonly ageMs?: number
+  readonly event: BeatEvent
+  readonly playing: boolean
+  /** From the wish to play to the first picture. */
+  readonly startupMs?: number
+  readonly stalls?: number
+  readonly stallMs?: number
+  readonly droppedFrames?: number
+  /** Of the rendition that is playing. */
+  readonly bitsPerSecond?: number
+}
+
+export interface BeatAnswer {
+  /** When to send the next beat, if nothing happens before. */
+  readonly nextBeatMs: number
+}
+
+/** `GET /v1/progress?playbackId=&viewerId=`; of a viewer who never watched it, 0 and `null`. */
+export interface ProgressView {
+  readonly positionMs: number
+  readonly updatedAt: string | null
 }

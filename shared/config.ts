@@ -11,7 +11,8 @@ interface Setting<T> {
 type Section = Readonly<Record<string, Setting<unknown>>>
 type Values<S extends Section> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never }
 
-const SECTIONS = {
+/** Every setting of every function, by section. */
+export const SECTIONS = {
   oss: {
     endpoint: required('OSS_ENDPOINT', origin),
     /** What uploaders and players are told; differs from `endpoint` where functions use an internal address. */
@@ -60,6 +61,16 @@ const SECTIONS = {
     maxSourcePixels: optional('MAX_SOURCE_PIXELS', wholeNumber(1), () => 8192 * 4352),
     maxSourceStreams: optional('MAX_SOURCE_STREAMS', wholeNumber(1), () => 64),
     uploadExpiresMs: optional('UPLOAD_EXPIRES_MS', wholeNumber(60_000), () => 24 * 3600 * 1000),
+  },
+  sweep: {
+    /** How long a deleted video can be restored, and how long the row of an upload that came to nothing is kept. */
+    purgeAfterMs: optional('PURGE_AFTER_MS', wholeNumber(0), () => 7 * 24 * 3600 * 1000),
+    /** After the objects of a video are removed, how long until one looks for stragglers: rights to write live an hour. */
+    purgeWaitMs: optional('PURGE_WAIT_MS', wholeNumber(0), () => 2 * 3600 * 1000),
+    /** After a lease has ended, how long its worker may still be storing things. */
+    leaseGraceMs: optional('LEASE_GRACE_MS', wholeNumber(0), () => 120_000),
+    /** How often everything is walked through for what was lost. */
+    auditEveryMs: optional('AUDIT_EVERY_MS', wholeNumber(0), () => 24 * 3600 * 1000),
   },
 } as const satisfies Record<string, Section>
 

@@ -2,7 +2,7 @@ import { errorFields, log } from './log.ts'
 import { advance, PIPELINE_LIMITS, type PipelineLimits, type Step, type StepWrite, type View } from './pipeline.ts'
 import type { TaskMessage } from './plan.ts'
 import type { TableClient } from './tables/client.ts'
-import { dueTable } from './tables/due.ts'
+import { AFTER_THE_FACT_MS, dueTable } from './tables/due.ts'
 import { mediaTable } from './tables/media.ts'
 import { renditionsTable } from './tables/renditions.ts'
 import { segmentsTable } from './tables/segments.ts'
@@ -21,6 +21,7 @@ export interface DriveDeps {
 
 /** Rounds before the rest is left to a later look. */
 const MAX_ROUNDS = 6
+const HINT_GRID_MS = 10_000
 
 /**
  * Looks at a media again: reads its rows, asks `advance` what comes next for each of its videos, carries it out, and
@@ -30,14 +31,26 @@ export async function drive(mediaId: string, deps: DriveDeps): Promise<void> {
   const tables = openTables(deps.tables)
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const views = await readViews(mediaId, tables)
-    const steps = views.map((view) => advance(view, deps.now(), deps.limits ?? PIPELINE_LIMITS)).filter(hasWork)
-    if (steps.length === 0) return
-    for (const step of steps) await carryOut(step, tables, deps)
+    const steps = views.map((view) => ({ view, step: advance(view, deps.now(), deps.limits ?? PIPELINE_LIMITS) }))
+    const wanted = steps.filter(({ step }) => hasWork(step))
+    if (wanted.length === 0) return
+    for (const { view, step } of wanted) {
+      if (step.dispatches.length > 0) await tables.due.put(`video#${view.video.videoId}`, nextLook(deps.now()))
+      await carryOut(step, tables, deps)
+    }
     if (round > 1) await deps.pause(round * 40)
   }
   for (const view of await readViews(mediaId, tables)) {
     await tables.due.put(`video#${view.video.videoId}`, deps.now() + 5_000)
   }
+}
+
+/**
+ * When to look again at what is handed out now: a lease that begins at once and is never renewed has ended by then. On a
+ * grid, so that the hints of one busy minute are one row.
+ */
+function nextLook(now: number): number {
+  return Math.ceil((now + AFTER_THE_FACT_MS) / HINT_GRID_MS) * HINT_GRID_MS
 }
 
 function hasWork(step: Step): boolean {
@@ -76,7 +89,7 @@ async function carryOut(step: Step, tables: Tables, deps: DriveDeps): Promise<vo
   await Promise.all(step.writes.filter(isRow).map((write) => apply(write, tables)))
   for (const write of step.writes.filter((one) => !isRow(one))) {
     const won = await apply(write, tables)
-    if (!won && write.do === 'raise attempt') passed.add(write.task.taskId)
+    if (!won && (write.do === 'raise attempt' || write.do === 'revive task')) passed.add(write.task.taskId)
   }
   for (const message of step.dispatches) if (!passed.has(message.taskId)) await handOver(message, tables, deps)
 }
@@ -95,6 +108,8 @@ function apply(write: StepWrite, tables: Tables): Promise<boolean> {
       return tables.tasks.create(write.task)
     case 'raise attempt':
       return tables.tasks.raise(write.task)
+    case 'revive task':
+      return tables.tasks.revive(write.task)
     case 'settle task':
       return tables.tasks.settle(write.task)
     case 'fail task':

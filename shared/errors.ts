@@ -24,6 +24,7 @@ const CATALOGUE = {
   upload_incomplete: { status: 409, title: 'The bytes are not there yet' },
   upload_closed: { status: 409, title: 'The upload is over' },
   not_playable: { status: 409, title: 'The video cannot be played yet' },
+  not_restorable: { status: 409, title: 'The video can no longer be restored' },
   conflict: { status: 409, title: 'The state has changed meanwhile' },
   too_large: { status: 413, title: 'Too large' },
   source_not_accepted: { status: 422, title: 'The uploaded object cannot be used as a source' },
@@ -35,6 +36,9 @@ const CATALOGUE = {
 
 /** A stable code from the catalogue. */
 export type ErrorCode = keyof typeof CATALOGUE
+
+/** All of them, for who describes the API. */
+export const ERROR_CODES = Object.keys(CATALOGUE) as readonly ErrorCode[]
 
 /** An expected failure: its code fixes the HTTP status, its message says what was expected. */
 export class AppError extends Error {

@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { HttpBindings } from '@hono/node-server'
 import { AppError } from './errors.ts'
+import { problem } from './http.ts'
 import { errorFields, log } from './log.ts'
-import { respond } from './respond.ts'
+import { type AccessLog, type RequestLine, respond, withinHeaderLimit } from './respond.ts'
 
 /** What Function Compute says about one invocation. */
 export interface FcContext {
@@ -66,7 +68,8 @@ export function httpHandler<Deps>(makeDeps: MakeDeps<Deps>, route: Route<Deps>) 
     const sourceIp = parsed.requestContext.http.sourceIp ?? ''
     const fc: FcContext = { ...contextOf(context), sourceIp }
     const line = { requestId: fc.requestId, sourceIp, ...lineOf(parsed) }
-    return resultOf(await respond(line, async () => route(requestOf(parsed), makeDeps(fc))))
+    const run = async () => withinHeaderLimit(await route(requestOf(parsed), makeDeps(fc)))
+    return resultOf(await respond(line, run), line)
   }
 }
 
@@ -84,6 +87,8 @@ export interface ServerOptions<Deps> {
   /** FC_CUSTOM_LISTEN_PORT; 0 lets the system choose. */
   readonly port: number
   readonly host?: string
+  /** Requests that leave a line in the log; `all` unless said otherwise. */
+  readonly accessLog?: AccessLog
   /** Serves `POST /invoke`; without it that path is an ordinary one, so nobody can send events over HTTP. */
   readonly onEvent?: OnEvent<Deps>
 }
@@ -104,19 +109,14 @@ export async function serveHttp<Deps>(
   route: Route<Deps>,
   options: ServerOptions<Deps>,
 ): Promise<FcServer> {
-  const { onEvent } = options
+  const { onEvent, accessLog = 'all' } = options
   let closing = false
+  const listener = await httpListener(makeDeps, route, accessLog)
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 900_000 }, (incoming, outgoing) => {
-    const context = headerContext(incoming)
     outgoing.once('close', () => closing && server.closeIdleConnections())
-    const work =
-      onEvent && incoming.method === 'POST' && incoming.url === '/invoke'
-        ? serveEvent(incoming, outgoing, context, makeDeps, onEvent)
-        : serveRequest(incoming, outgoing, context, makeDeps, route)
-    work.catch((error: unknown) => {
-      log('error', 'connection failed', { requestId: context.requestId, ...errorFields(error) })
-      outgoing.destroy()
-    })
+    if (onEvent && incoming.method === 'POST' && incoming.url === '/invoke') {
+      void serveEvent(incoming, outgoing, headerContext(incoming), makeDeps, onEvent)
+    } else void listener(incoming, outgoing)
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -134,23 +134,41 @@ export async function serveHttp<Deps>(
   return { port: typeof address === 'object' && address ? address.port : options.port, close }
 }
 
-async function serveRequest<Deps>(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  context: FcContext,
-  makeDeps: MakeDeps<Deps>,
-  route: Route<Deps>,
-): Promise<void> {
-  const method = incoming.method ?? 'GET'
-  const target = incoming.url ?? '/'
-  const { requestId, sourceIp = '' } = context
-  const line = { requestId, sourceIp, method, path: target.split('?', 1)[0] ?? '/' }
-  const answer = await respond(line, async () => {
-    const request = buildRequest(method, target, headersOf(incoming.headersDistinct), await readBody(incoming))
-    return route(request, makeDeps(context))
-  })
-  outgoing.writeHead(answer.status, Object.fromEntries(answer.headers))
-  outgoing.end(Buffer.from(await answer.arrayBuffer()))
+/**
+ * Between Node's server and a route stands hono's adapter, whose requests and answers are objects only as far as somebody
+ * looks at them: a redirect costs half of what the platform's own classes cost. Loaded on first use, since built-in
+ * runtimes have no server.
+ */
+async function httpListener<Deps>(makeDeps: MakeDeps<Deps>, route: Route<Deps>, accessLog: AccessLog) {
+  const { getRequestListener } = await import('@hono/node-server')
+  return getRequestListener(
+    (request, bindings) => {
+      const { incoming, outgoing } = bindings as HttpBindings
+      const context = headerContext(incoming)
+      const { requestId, sourceIp = '' } = context
+      const line = { requestId, sourceIp, method: incoming.method ?? 'GET', path: pathOf(incoming.url) }
+      outgoing.setHeader('x-request-id', requestId)
+      return respond(line, async () => route(await limited(request, incoming), makeDeps(context)), accessLog)
+    },
+    {
+      hostname: 'localhost',
+      errorHandler: (error) => {
+        log('warn', 'request not understood', errorFields(error))
+        return problem(new AppError('invalid_request', 'The host or the path is not valid'))
+      },
+    },
+  )
+}
+
+function pathOf(target = '/'): string {
+  return target.split('?', 1)[0] ?? '/'
+}
+
+/** A body is read whole before the route sees it, and none is larger than the gateway would let through. */
+async function limited(request: Request, incoming: IncomingMessage): Promise<Request> {
+  if (incoming.method === 'GET' || incoming.method === 'HEAD') return request
+  const body = await readBody(incoming)
+  return new Request(request.url, { method: request.method, headers: request.headers, body: new Uint8Array(body) })
 }
 
 /** The runtime tells failure by a header, since status and body of `/invoke` are lost for asynchronous calls. */
@@ -188,12 +206,15 @@ async function runEvent<Deps>(
 }
 
 /** Text stays text; anything else travels as base64. */
-async function resultOf(response: Response): Promise<HttpResult> {
-  const bytes = Buffer.from(await response.arrayBuffer())
+async function resultOf(response: Response, { method, requestId }: RequestLine): Promise<HttpResult> {
+  // The gateway adds cross-origin headers and appends ours, and two values make browsers refuse.
+  const kept = [...response.headers].filter(([name]) => !name.startsWith('access-control-'))
+  const headers = { ...Object.fromEntries(kept), 'x-request-id': requestId }
+  const bytes = Buffer.from(method === 'HEAD' ? new ArrayBuffer(0) : await response.arrayBuffer())
   const text = isUtf8(bytes)
   return {
     statusCode: response.status,
-    headers: Object.fromEntries(response.headers),
+    headers,
     isBase64Encoded: !text,
     body: bytes.toString(text ? 'utf8' : 'base64'),
   }

@@ -1,7 +1,12 @@
 import { AppError } from './errors.ts'
 
-/** Marks a JSON answer of ours: the adapter takes it off and completes the body with the request id. */
-export const ENVELOPE_HEADER = 'x-envelope'
+/** JSON answers of ours whose body the adapter completes with the request id. */
+const envelopes = new WeakSet<Response>()
+
+/** Whether an answer was made here and still lacks its request id. */
+export function isEnvelope(response: Response): boolean {
+  return envelopes.has(response)
+}
 
 export interface AnswerOptions {
   readonly status?: number
@@ -36,8 +41,10 @@ export async function jsonBody(request: Request): Promise<unknown> {
 }
 
 function envelope(body: object, type: string, options: AnswerOptions): Response {
-  const headers = { 'content-type': type, 'cache-control': 'no-store', [ENVELOPE_HEADER]: '1', ...options.headers }
-  return new Response(JSON.stringify(body), { status: options.status ?? 200, headers })
+  const headers = { 'content-type': type, 'cache-control': 'no-store', ...options.headers }
+  const response = new Response(JSON.stringify(body), { status: options.status ?? 200, headers })
+  envelopes.add(response)
+  return response
 }
 
 /** RFC 9110 wants a challenge with 401; the waiting time is a hint. */

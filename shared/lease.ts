@@ -9,7 +9,7 @@ const RENEW_EVERY_MS = 20_000
 export interface LeaseDeps {
   readonly tasks: TasksTable
   now(): number
-  /** Names this worker; no two invocations share it. */
+  /** Names this worker as `{invocation}:{unique}`; no two share it, not even two deliveries of one invocation. */
   readonly owner: string
 }
 

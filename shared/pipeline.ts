@@ -22,6 +22,7 @@ export type StepWrite =
   | { readonly do: 'create run'; readonly run: SegmentRun }
   | { readonly do: 'create task'; readonly task: NewTask }
   | { readonly do: 'raise attempt'; readonly task: Attempt }
+  | { readonly do: 'revive task'; readonly task: Attempt }
   | { readonly do: 'settle task'; readonly task: Attempt }
   | { readonly do: 'fail task'; readonly task: Attempt; readonly error: VideoError }
   | { readonly do: 'save video'; readonly video: Video; readonly derived: Derived }
@@ -83,8 +84,15 @@ function ofPlan(planId: string) {
 
 function faultOf(view: View, tasks: readonly Task[]): VideoError | undefined {
   if (view.media.fault) return view.media.fault
-  const failed = tasks.find((task) => task.state === 'failed' && (task.kind !== 'probe' || !view.media.plan))
+  const failed = tasks.find(
+    (task) => task.state === 'failed' && !isCancelled(task, view.media) && (task.kind !== 'probe' || !view.media.plan),
+  )
   return failed && (failed.error ?? videoError('transcode_failed'))
+}
+
+/** Ended because a video was deleted. Whoever looks at it for a video that is not, as one that was restored, goes on. */
+function isCancelled(task: Task, media: Media): boolean {
+  return task.state === 'failed' && task.error?.code === 'cancelled' && media.state === 'live'
 }
 
 function derive(
@@ -153,7 +161,7 @@ function workOn(
 ): { writes: StepWrite[]; dispatches: TaskMessage[] } {
   const moves = wantedTasks(media, tasks).map((task) => {
     const row = tasks.find((one) => one.taskId === task.taskId)
-    return { task, row, move: row ? moveOf(row, now, limits) : 'create' }
+    return { task, row, move: row ? moveOf(row, media, now, limits) : 'create' }
   })
   const room = limits.maxRunning - moves.filter(({ row }) => row && isAtWork(row, now)).length
   const starting = moves.filter(({ move }) => STARTS.has(move)).slice(0, Math.max(0, room))
@@ -167,17 +175,18 @@ function workOn(
   }
 }
 
-type Move = 'create' | 'wait' | 'dispatch' | 'repeat' | 'raise' | 'fail'
+type Move = 'create' | 'wait' | 'dispatch' | 'repeat' | 'raise' | 'revive' | 'fail'
 /** Moves that put one more task to work. */
-const STARTS: ReadonlySet<string> = new Set<Move>(['create', 'dispatch', 'raise'])
+const STARTS: ReadonlySet<string> = new Set<Move>(['create', 'dispatch', 'raise', 'revive'])
 
 function startWrite(task: NewTask, row: Task | undefined, move: string): StepWrite[] {
   if (!row) return [{ do: 'create task', task }]
+  if (move === 'revive') return [{ do: 'revive task', task: row }]
   return move === 'raise' ? [{ do: 'raise attempt', task: row }] : []
 }
 
 function messageOf(task: NewTask, row: Task | undefined, move: string): TaskMessage {
-  const attempt = (row?.attempt ?? 1) + (move === 'raise' ? 1 : 0)
+  const attempt = (row?.attempt ?? 1) + (move === 'raise' || move === 'revive' ? 1 : 0)
   return { mediaId: task.mediaId, planId: task.planId, taskId: task.taskId, kind: task.kind, attempt }
 }
 
@@ -208,7 +217,8 @@ function isOver(task: Task, now: number): boolean {
   return task.endedAttempt >= task.attempt || (task.state === 'running' && task.leaseUntil < now)
 }
 
-function moveOf(task: Task, now: number, limits: PipelineLimits): Move {
+function moveOf(task: Task, media: Media, now: number, limits: PipelineLimits): Move {
+  if (isCancelled(task, media)) return 'revive'
   if (task.state === 'done' || task.state === 'failed') return 'wait'
   const next = task.attempt < limits.maxAttempts ? 'raise' : 'fail'
   if (isOver(task, now)) return next

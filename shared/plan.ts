@@ -58,6 +58,8 @@ export interface VideoEncoder {
   /** H.264 level times ten: 31 is level 3.1. */
   readonly level: number
   readonly threads: number
+  /** Set where B-frames cannot be had; the encoder's own choice otherwise. */
+  readonly bFrames?: 0
 }
 
 /** One rendition of the master playlist. The sound is a rendition of its own, named `audio`. */

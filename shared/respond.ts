@@ -1,5 +1,5 @@
 import { AppError } from './errors.ts'
-import { ENVELOPE_HEADER, problem } from './http.ts'
+import { isEnvelope, problem } from './http.ts'
 import { errorFields, log } from './log.ts'
 
 /** What the access log says of a request. */
@@ -14,17 +14,32 @@ export interface RequestLine {
 /** Beyond this Function Compute's gateway answers 502 BadResponse. */
 const MAX_RESPONSE_HEADER_BYTES = 8 * 1024
 
-/** Runs a route and turns whatever comes out of it into the answer that leaves; writes one log line for each request. */
-export async function respond(line: RequestLine, run: () => Promise<Response>): Promise<Response> {
+/** Which requests leave a line in the log; the platform counts all of them anyway. */
+export type AccessLog = 'all' | 'failures'
+
+/** Runs a route and turns whatever comes out of it into the answer that leaves. */
+export async function respond(
+  line: RequestLine,
+  run: () => Promise<Response>,
+  accessLog: AccessLog = 'all',
+): Promise<Response> {
   const startedAt = performance.now()
-  let answer: Response
-  try {
-    answer = await finish(await run(), line)
-  } catch (error) {
-    answer = await finish(problem(expected(error, line)), line)
+  const answer = await run().then(
+    (response) => completed(response, line),
+    (error: unknown) => completed(problem(expected(error, line)), line),
+  )
+  if (accessLog === 'all' || answer.status >= 400) {
+    log('info', 'request', { ...line, status: answer.status, durationMs: Math.round(performance.now() - startedAt) })
   }
-  log('info', 'request', { ...line, status: answer.status, durationMs: Math.round(performance.now() - startedAt) })
   return answer
+}
+
+/** Puts the request id into a body of ours; anything else leaves as it is. */
+async function completed(response: Response, { requestId }: RequestLine): Promise<Response> {
+  if (!isEnvelope(response)) return response
+  const text = await response.text()
+  const { status, headers } = response
+  return new Response(`${text.slice(0, -1)},"requestId":${JSON.stringify(requestId)}}`, { status, headers })
 }
 
 /** What the client may know of an error; what it may not goes to the log. */
@@ -35,24 +50,13 @@ function expected(error: unknown, line: RequestLine): AppError {
   return new AppError('internal', 'An unexpected error; the request id leads to its log entry', { cause: error })
 }
 
-async function finish(response: Response, { method, requestId }: RequestLine): Promise<Response> {
-  const headers = new Headers(response.headers)
-  const enveloped = headers.has(ENVELOPE_HEADER)
-  headers.delete(ENVELOPE_HEADER)
-  // The gateway adds these itself, and appends ours: two values make browsers refuse.
-  for (const name of [...headers.keys()]) if (name.startsWith('access-control-')) headers.delete(name)
-  headers.set('x-request-id', requestId)
-  checkHeaderSize(headers)
-  const { status } = response
-  if (method === 'HEAD' || status === 204 || status === 304) return new Response(null, { status, headers })
-  if (!enveloped) return new Response(response.body, { status, headers })
-  const text = await response.text()
-  return new Response(`${text.slice(0, -1)},"requestId":${JSON.stringify(requestId)}}`, { status, headers })
-}
-
-function checkHeaderSize(headers: Headers): void {
-  const bytes = [...headers].reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + 4, 0)
-  if (bytes <= MAX_RESPONSE_HEADER_BYTES) return
+/** Throws when an answer has more headers than the gateway takes. */
+export function withinHeaderLimit(response: Response): Response {
+  const bytes = [...response.headers].reduce(
+    (sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + 4,
+    0,
+  )
+  if (bytes <= MAX_RESPONSE_HEADER_BYTES) return response
   throw new Error(
     `response headers take ${bytes} bytes; Function Compute answers 502 beyond ${MAX_RESPONSE_HEADER_BYTES}`,
   )

@@ -3,16 +3,26 @@ import { AppError } from '../../shared/errors.ts'
 import { ok, problem } from '../../shared/http.ts'
 import { segmentKey } from '../../shared/plan.ts'
 import { routes } from '../../shared/routes.ts'
+import { loadShown, type Shown } from '../../shared/shown.ts'
+import type { Progress } from '../../shared/tables/progress.ts'
+import type { Video } from '../../shared/tables/videos.ts'
+import { type VerifySession, viewerKeyOf } from '../../shared/viewer.ts'
 import type { Playlist, Publication } from './publication.ts'
-import { loadPublication, loadShown, type Shelf, type ShelfTables, type Shown } from './shelf.ts'
+import { loadPublication, type Shelf, type ShelfTables } from './shelf.ts'
 
 export interface Deps {
   /** Lives as long as the instance. */
   readonly shelf: Shelf
   /** Asked for only when the shelf has no answer, so that a warm redirect never touches a client. */
   tables(): ShelfTables
-  /** An absolute URL that reads one object of the output bucket for an hour, signed with this request's credentials. */
-  presign(key: string): string
+  /**
+   * An absolute URL that reads one object of the output bucket for an hour, signed with this request's credentials; a
+   * signature covers the method, so whoever asks by HEAD needs another.
+   */
+  presign(method: 'GET' | 'HEAD', key: string): string
+  readonly verifySession: VerifySession
+  /** A new viewing of a playback, signed; no row is written for it. */
+  openSession(playbackId: string): string
   now(): number
   /** Origin of API and pages, without a slash at the end. */
   readonly publicUrl: string
@@ -21,8 +31,8 @@ export interface Deps {
 /** Ten minutes less than the signature lives, so that no player is sent to a URL that is about to end. */
 const REDIRECT_CACHE = 'max-age=3000'
 const GROWING_CACHE = 'max-age=1'
-/** A final playlist never changes; it is kept a minute only, since a revoked playback should stop soon. */
-const FINAL_CACHE = 'max-age=60'
+/** A final playlist never changes; whoever keeps it still asks for each segment here, and learns that it was revoked. */
+const FINAL_CACHE = 'max-age=3600'
 const SEGMENT = '/play/:playbackId/:rendition/:file{(?:0|[1-9][0-9]{0,8})\\.ts}'
 
 /** `/play/…`: what a viewer fetches. Playlists come from here, segments from OSS. */
@@ -30,7 +40,8 @@ export const onRequest = routes<Deps>((app) => {
   app.get('/healthz/play-redirect', () => ok({ status: 'ok' }))
   app.get(SEGMENT, async (c) => {
     const { playbackId, rendition, file } = c.req.param()
-    return redirect(await shownBy(playbackId, c.env), rendition, Number.parseInt(file, 10), c.env)
+    const method = c.req.method === 'HEAD' ? 'HEAD' : 'GET'
+    return redirect(method, await shownBy(playbackId, c.env), rendition, Number.parseInt(file, 10), c.env)
   })
   app.get('/play/:playbackId/:rendition/index.m3u8', async (c) => {
     const rendition = c.req.param('rendition')
@@ -39,7 +50,7 @@ export const onRequest = routes<Deps>((app) => {
   app.get('/play/:playbackId/master.m3u8', async (c) =>
     playlist(c.req.raw, c.req.param('playbackId'), c.env, (publication) => publication.master()),
   )
-  app.get('/play/:playbackId', async (c) => ok(await playInfo(c.req.param('playbackId'), c.env)))
+  app.get('/play/:playbackId', async (c) => ok(await playInfo(c.req.raw, c.req.param('playbackId'), c.env)))
 })
 
 async function shownBy(playbackId: string, deps: Deps): Promise<Shown> {
@@ -57,14 +68,22 @@ function placeOf({ mediaId, planId }: Shown): string {
 }
 
 /** What was once listed stays listed, so only a segment that is not known yet is worth a look at the tables. */
-async function redirect(shown: Shown, rendition: string, index: number, deps: Deps): Promise<Response> {
+async function redirect(
+  method: 'GET' | 'HEAD',
+  shown: Shown,
+  rendition: string,
+  index: number,
+  deps: Deps,
+): Promise<Response> {
   const known = deps.shelf.publications.peek(placeOf(shown))?.listed(rendition) ?? 0
   if (index >= known) {
     const listed = (await published(shown, deps)).listed(rendition) ?? 0
     if (index >= listed) return missing(shown, rendition, index)
   }
-  const location = deps.presign(segmentKey(shown.mediaId, shown.planId, rendition, index))
-  return new Response(null, { status: 302, headers: { location, 'cache-control': REDIRECT_CACHE } })
+  const location = deps.presign(method, segmentKey(shown.mediaId, shown.planId, rendition, index))
+  // A cache may freshen what it has for GET out of an answer to HEAD (RFC 9111, 4.3.5); this URL would be of no use there.
+  const cacheControl = method === 'GET' ? REDIRECT_CACHE : 'no-store'
+  return new Response(null, { status: 302, headers: { location, 'cache-control': cacheControl } })
 }
 
 function missing(shown: Shown, rendition: string, index: number): Response {
@@ -104,14 +123,37 @@ async function notPlayable(shown: Shown, deps: Deps): Promise<Response> {
   return problem(error, { 'retry-after': '1' })
 }
 
-async function playInfo(playbackId: string, deps: Deps): Promise<PlayInfo> {
+async function playInfo(request: Request, playbackId: string, deps: Deps): Promise<PlayInfo> {
+  const viewerKey = await viewerOf(request, deps)
   const shown = await shownBy(playbackId, deps)
-  const video = await deps.tables().videos.find(shown.videoId)
+  const { videos, progress } = deps.tables()
+  const [video, place] = await Promise.all([
+    videos.find(shown.videoId),
+    viewerKey === undefined ? undefined : progress.find(viewerKey, shown.videoId),
+  ])
   if (!video || video.deletedAt > 0) throw new AppError('playback_not_found', 'The video of this playback was deleted')
   const { durationMs, status, playable } = video.derived
   return {
     ...{ title: video.title, durationMs, status, playable },
     hlsUrl: `${deps.publicUrl}/play/${playbackId}/master.m3u8`,
-    ...{ posterUrl: null, storyboardUrl: null, resumeMs: 0, session: null, locked: false },
+    ...{ posterUrl: null, storyboardUrl: null },
+    ...{ resumeMs: resumeOf(video, place), session: deps.openSession(playbackId), locked: false },
   }
+}
+
+/** A session that is over is no reason not to play: such a viewer is a stranger. */
+async function viewerOf(request: Request, deps: Deps): Promise<string | undefined> {
+  try {
+    return await viewerKeyOf(request, new URL(request.url).searchParams.get('viewerId'), deps.verifySession)
+  } catch (error) {
+    if (error instanceof AppError && error.status === 401) return undefined
+    throw error
+  }
+}
+
+/** Who has seen the end begins again. */
+function resumeOf(video: Video, place: Progress | undefined): number {
+  if (!place || place.ended) return 0
+  const { durationMs } = video.derived
+  return durationMs > 0 && place.positionMs >= durationMs ? 0 : place.positionMs
 }

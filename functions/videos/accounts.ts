@@ -1,11 +1,14 @@
 import * as v from 'valibot'
 import type { AccountCreated, SessionCreated } from '../../shared/api.ts'
 import { AppError } from '../../shared/errors.ts'
+import { conflict, firstWith } from '../../shared/idempotency.ts'
 import { checked } from '../../shared/input.ts'
 import type { Account, AccountsTable } from '../../shared/tables/accounts.ts'
+import type { IdempotencyTable } from '../../shared/tables/idempotency.ts'
 
 export interface AccountDeps {
   readonly accounts: AccountsTable
+  readonly idempotency: IdempotencyTable
   readonly signup: 'open' | 'closed'
   hashPassword(password: string): Promise<string>
   /** Takes as long without a hash as with one, and is then false. */
@@ -13,12 +16,14 @@ export interface AccountDeps {
   /** A session token of the account and when it ends. */
   openSession(account: Account): Promise<{ readonly token: string; readonly expiresAt: number }>
   newId(): string
+  now(): number
 }
 
 const name = 'must be 3 to 64 letters (Chinese ones too), digits, dots, underscores or hyphens'
 const password = 'must be a text of 8 to 128 characters'
 
-const NewAccount = v.strictObject(
+/** The body of `POST /v1/accounts`. */
+export const NewAccount = v.strictObject(
   {
     username: v.pipe(v.string(name), v.normalize('NFC'), v.regex(/^[\p{L}\p{M}\p{Nd}._-]{3,64}$/u, name)),
     password: v.pipe(v.string(password), v.regex(/^.{8,128}$/su, password)),
@@ -27,7 +32,7 @@ const NewAccount = v.strictObject(
 )
 
 /** Signing in asks less, so that a wrong name or password is answered the same way whatever its form. */
-const SignIn = v.strictObject(
+export const SignIn = v.strictObject(
   {
     username: v.pipe(v.string('must be a text'), v.maxLength(256, 'must be at most 256 characters long')),
     password: v.pipe(v.string('must be a text'), v.maxLength(1024, 'must be at most 1024 characters long')),
@@ -36,21 +41,28 @@ const SignIn = v.strictObject(
 )
 
 /**
- * Signs somebody up. `repeatable` says that the request carries an idempotency key: then the same name with the same
- * password finds the account of the first try. (No hash of the body is kept: it would be a fast hash of the password.)
+ * Signs somebody up. With an idempotency key, the same name and password find the account of the first try. The password
+ * is compared with the account's own hash: to keep one of the body, as elsewhere, would be a fast hash of the password.
  */
-export async function signUp(body: unknown, repeatable: boolean, deps: AccountDeps): Promise<AccountCreated> {
+export async function signUp(body: unknown, key: string | undefined, deps: AccountDeps): Promise<AccountCreated> {
   if (deps.signup === 'closed') throw new AppError('signup_closed', 'Accounts are created by the operator here')
-  const wanted = checked(NewAccount, body)
-  const accountId = deps.newId()
-  const passwordHash = await deps.hashPassword(wanted.password)
-  const account = { accountId, username: wanted.username, passwordHash, tokenVersion: 1 }
-  if (await deps.accounts.create(account)) return { accountId, username: account.username }
-  const earlier = repeatable ? await deps.accounts.find(wanted.username) : undefined
-  if (earlier && (await deps.verifyPassword(wanted.password, earlier.passwordHash))) {
-    return { accountId: earlier.accountId, username: earlier.username }
+  const { username, password } = checked(NewAccount, body)
+  const accountId = await accountIdFor(username, key, deps)
+  const passwordHash = await deps.hashPassword(password)
+  if (await deps.accounts.create({ accountId, username, passwordHash, tokenVersion: 1 })) return { accountId, username }
+  const earlier = await deps.accounts.find(username)
+  if (earlier?.accountId !== accountId) {
+    throw new AppError('username_taken', 'Choose another username; names that differ only in case are the same')
   }
-  throw new AppError('username_taken', 'Choose another username; names that differ only in case are the same')
+  if (await deps.verifyPassword(password, earlier.passwordHash)) return { accountId, username: earlier.username }
+  throw conflict()
+}
+
+/** A new id, or the one that the first request with this key has chosen. */
+async function accountIdFor(username: string, key: string | undefined, deps: AccountDeps): Promise<string> {
+  const resourceId = deps.newId()
+  if (key === undefined) return resourceId
+  return firstWith({ key: `anybody#accounts#${key}`, body: username, resourceId }, deps.idempotency, deps.now())
 }
 
 /** Signs in. An unknown name takes as long as a wrong password, and is answered the same. */

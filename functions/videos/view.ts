@@ -5,7 +5,12 @@ import type { SegmentRun } from '../../shared/tables/segments.ts'
 import type { Video } from '../../shared/tables/videos.ts'
 
 /** A video as its owner sees it; of one that is ready, `runs` are not needed. */
-export function viewOf(video: Video, renditions: readonly Rendition[], runs: readonly SegmentRun[]): VideoView {
+export function viewOf(
+  video: Video,
+  renditions: readonly Rendition[],
+  runs: readonly SegmentRun[],
+  views: number,
+): VideoView {
   const { status, playable, progress, durationMs, width, height, engine, engineReason, error } = video.derived
   return {
     videoId: video.videoId,
@@ -15,6 +20,7 @@ export function viewOf(video: Video, renditions: readonly Rendition[], runs: rea
     renditions: renditionViews(renditions, status === 'ready' ? undefined : runs),
     playbacks: video.playbackIds.map((playbackId) => ({ playbackId, policy: 'public' as const })),
     coverUrl: null,
+    views,
     source: { sizeBytes: video.sizeBytes, key: video.sourceKey },
     sourceContext: video.sourceContext,
     classId: video.classId,

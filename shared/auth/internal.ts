@@ -3,6 +3,8 @@ import { AppError } from '../errors.ts'
 
 /** How far the clocks of sender and receiver may be apart. */
 const MAX_SKEW_SECONDS = 300
+/** It becomes part of a table's key, which holds 1024 bytes. */
+const MAX_NONCE = 128
 const NAME = /^[A-Za-z][A-Za-z0-9]*$/
 const VALUE = /^[A-Za-z0-9._~:/-]*$/
 
@@ -61,7 +63,7 @@ export function verifyInternal(
   const canonical = canonicalQuery(parameters)
   const { timestamp = '', nonce = '' } = parameters
   if (!/^\d{1,12}$/.test(timestamp)) throw malformed('timestamp must be seconds since 1970')
-  if (nonce === '') throw malformed('nonce must not be empty')
+  if (nonce === '' || nonce.length > MAX_NONCE) throw malformed(`nonce must be 1 to ${MAX_NONCE} characters long`)
   const given = signatureBytes(sign ?? '')
   const expected = mac(request.key, stringToSign(canonical, request.body))
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {

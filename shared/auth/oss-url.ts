@@ -38,17 +38,35 @@ export function presignUrl(place: BucketAddress, credentials: Credentials, reque
   }
   const time = timestamp(nowMs)
   const scope = `${time.slice(0, 8)}/${place.region}/oss/aliyun_v4_request`
-  const query = queryOf({
-    ...Object.fromEntries(Object.entries(request.response ?? {}).map(([name, value]) => [`response-${name}`, value])),
-    'x-oss-credential': `${credentials.accessKeyId}/${scope}`,
-    'x-oss-date': time,
-    'x-oss-expires': String(expiresSeconds),
-    'x-oss-signature-version': ALGORITHM,
-    ...(credentials.securityToken ? { 'x-oss-security-token': credentials.securityToken } : {}),
-  })
+  const query = request.response
+    ? queryOf({ ...overrides(request.response), ...signatureParameters(credentials, scope, time, expiresSeconds) })
+    : plainQuery(credentials, scope, time, expiresSeconds)
   const text = stringToSign(time, scope, canonicalRequest(place.bucket, request, query))
   const signature = hmac(signingKey(credentials.accessKeySecret, scope), text).toString('hex')
   return `${addressOf(place, request.key)}?${query}&x-oss-signature=${signature}`
+}
+
+function overrides(response: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(response).map(([name, value]) => [`response-${name}`, value]))
+}
+
+function signatureParameters({ accessKeyId, securityToken }: Credentials, scope: string, time: string, life: number) {
+  return {
+    'x-oss-credential': `${accessKeyId}/${scope}`,
+    'x-oss-date': time,
+    'x-oss-expires': String(life),
+    'x-oss-signature-version': ALGORITHM,
+    ...(securityToken ? { 'x-oss-security-token': securityToken } : {}),
+  }
+}
+
+let last = { id: '', query: '' }
+
+/** All URLs of one second differ in their key alone, and a viewer's segments come many at a time. */
+function plainQuery(credentials: Credentials, scope: string, time: string, life: number): string {
+  const id = `${credentials.accessKeyId}\n${credentials.securityToken}\n${scope}\n${time}\n${life}`
+  if (last.id !== id) last = { id, query: queryOf(signatureParameters(credentials, scope, time, life)) }
+  return last.query
 }
 
 /** The bucket is in the path of the canonical request however it is addressed. */

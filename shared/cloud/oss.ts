@@ -47,11 +47,15 @@ export interface Objects {
   head(key: string, options?: { readonly ifMatch?: string }): Promise<ObjectHead | undefined>
   /** `exists` may also mean that our own earlier try had arrived: compare size and crc64. */
   put(key: string, bytes: Uint8Array, options: PutOptions): Promise<'stored' | 'exists'>
-  /** Back to the bucket's ACL; whoever may put an object may also make it public. */
+  /** Back to the bucket's ACL; whoever may put an object may also make it public. What is gone needs none. */
   resetAcl(key: string): Promise<void>
   list(prefix: string): AsyncIterable<{ readonly key: string; readonly size: number }>
+  /** Names between the prefix and the next slash, in order, that come after `from`; at most `limit` of them. */
+  folders(prefix: string, from: string, limit: number): Promise<{ names: string[]; next: string | undefined }>
   /** To remove what is not there is a success. */
   remove(key: string): Promise<void>
+  /** The same for any number of keys. */
+  removeAll(keys: readonly string[]): Promise<void>
   isSymlink(key: string): Promise<boolean>
   /** A URL for our own functions. */
   presignGet(key: string, options: PresignOptions): string
@@ -88,8 +92,10 @@ export function openObjects(config: ObjectsConfig, credentials: Credentials, opt
   return {
     head: (key, { ifMatch } = {}) => call((client) => head(client, key, ifMatch)),
     put: (key, bytes, wanted) => call((client) => put(client, key, bytes, wanted)),
-    resetAcl: (key) => call(async (client) => void (await client.putACL(key, INHERITED_ACL))),
+    resetAcl: (key) => call((client) => resetAcl(client, key)),
     list: (prefix) => list(call, prefix),
+    folders: (prefix, from, limit) => call((client) => folders(client, prefix, from, limit)),
+    removeAll: (keys) => removeAll(call, keys),
     remove: (key) => call(async (client) => void (await client.delete(key))),
     isSymlink: (key) => call((client) => isSymlink(client, key)),
     presignGet: (key, wanted) => presign(place, key, wanted),
@@ -145,6 +151,14 @@ function headOf(headers: Readonly<Record<string, string | undefined>>): ObjectHe
   }
 }
 
+async function resetAcl(client: OSS, key: string): Promise<void> {
+  try {
+    await client.putACL(key, INHERITED_ACL)
+  } catch (error) {
+    if (codeOf(error) !== 'NoSuchKey') throw error
+  }
+}
+
 async function put(client: OSS, key: string, bytes: Uint8Array, options: PutOptions): Promise<'stored' | 'exists'> {
   const headers = {
     'Content-Type': options.contentType,
@@ -168,6 +182,24 @@ async function* list(call: Call, prefix: string) {
     for (const object of page.objects ?? []) yield { key: object.name, size: object.size }
     token = (page as { nextContinuationToken?: string | null }).nextContinuationToken ?? undefined
   } while (token)
+}
+
+/** DeleteMultipleObjects takes this many, https://help.aliyun.com/document_detail/31983.html */
+const MAX_REMOVED = 1000
+
+async function removeAll(call: Call, keys: readonly string[]): Promise<void> {
+  for (let at = 0; at < keys.length; at += MAX_REMOVED) {
+    const some = keys.slice(at, at + MAX_REMOVED)
+    await call(async (client) => void (await client.deleteMulti(some, { quiet: true })))
+  }
+}
+
+async function folders(client: OSS, prefix: string, from: string, limit: number) {
+  // Everything in the folder `from` sorts before its name followed by the character after the slash.
+  const after = from === '' ? {} : { 'start-after': `${prefix}${from}0` }
+  const page = await client.listV2({ prefix, delimiter: '/', 'max-keys': String(limit), ...after }, {})
+  const names = (page.prefixes ?? []).map((path) => path.slice(prefix.length, -1))
+  return { names, next: page.isTruncated ? names.at(-1) : undefined }
 }
 
 /** A symlink answers HEAD with the type of its target, so it is asked for by its own operation. */

@@ -2,13 +2,14 @@ import type {
   AttributesInput,
   AttributesOutput,
   CellValue,
+  ColumnCondition,
   Condition,
   CreateTableParams,
   int64,
   PrimaryKeyInput,
   PrimaryKeyOutput,
 } from 'tablestore'
-import type { Expect, Key, Row, Test, Value } from '../tables/client.ts'
+import type { Comparison, Expect, Key, Row, Test, Value } from '../tables/client.ts'
 
 export type TablestoreSdk = typeof import('tablestore')
 
@@ -34,8 +35,20 @@ export function codecOf(sdk: TablestoreSdk): RowCodec {
   }
   const attributes = (columns: Readonly<Record<string, Value>>): AttributesInput =>
     Object.entries(columns).map(([column, value]) => ({ [column]: cell(column, value) }))
-  const single = (test: Test) =>
-    new sdk.SingleColumnCondition(test.column, cell(test.column, test.value), comparator(sdk, test.op), false)
+  const column = (test: Test): ColumnCondition =>
+    'anyOf' in test
+      ? joined(
+          'OR',
+          test.anyOf.map((tests) => joined('AND', tests.map(column))),
+        )
+      : new sdk.SingleColumnCondition(test.column, cell(test.column, test.value), comparator(sdk, test.op), false)
+  const joined = (operator: 'AND' | 'OR', [first, ...rest]: readonly ColumnCondition[]): ColumnCondition => {
+    if (!first) throw new Error('a condition must test something')
+    if (rest.length === 0) return first
+    const whole = new sdk.CompositeCondition(sdk.LogicalOperator[operator])
+    for (const part of [first, ...rest]) whole.addSubCondition(part)
+    return whole
+  }
 
   return {
     edge: (columns, side) => columns.map((column) => ({ [column]: side === 'lowest' ? sdk.INF_MIN : sdk.INF_MAX })),
@@ -49,12 +62,8 @@ export function codecOf(sdk: TablestoreSdk): RowCodec {
       const existence = sdk.RowExistenceExpectation
       if (expect === 'any') return new sdk.Condition(existence.IGNORE, null)
       if (expect === 'absent') return new sdk.Condition(existence.EXPECT_NOT_EXIST, null)
-      const [first, ...rest] = expect === 'present' ? [] : expect
-      if (!first) return new sdk.Condition(existence.EXPECT_EXIST, null)
-      if (rest.length === 0) return new sdk.Condition(existence.EXPECT_EXIST, single(first))
-      const all = new sdk.CompositeCondition(sdk.LogicalOperator.AND)
-      for (const test of [first, ...rest]) all.addSubCondition(single(test))
-      return new sdk.Condition(existence.EXPECT_EXIST, all)
+      const tests = expect === 'present' ? [] : expect.map(column)
+      return new sdk.Condition(existence.EXPECT_EXIST, tests.length === 0 ? null : joined('AND', tests))
     },
   }
 }
@@ -86,7 +95,7 @@ function plainValue(column: string, value: CellValue): Value {
   throw new Error(`column ${column} holds a kind of value that our tables do not use`)
 }
 
-function comparator(sdk: TablestoreSdk, op: Test['op']) {
+function comparator(sdk: TablestoreSdk, op: Comparison['op']) {
   switch (op) {
     case '=':
       return sdk.ComparatorType.EQUAL

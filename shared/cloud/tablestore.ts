@@ -33,6 +33,8 @@ export interface TablestoreOptions {
 /** Limits of BatchGetRow and BatchWriteRow, https://help.aliyun.com/document_detail/91524.html */
 const MAX_BATCH_GET_ROWS = 100
 const MAX_BATCH_WRITE_ROWS = 200
+/** Of one key column, https://help.aliyun.com/document_detail/91524.html */
+const MAX_KEY_BYTES = 1024
 
 interface Connection {
   readonly client: Client
@@ -68,7 +70,7 @@ export function openTables(
   }
 
   return {
-    get: (table, key) => call((open) => getRow(open, table, key)),
+    get: async (table, key) => (isPossible(key) ? call((open) => getRow(open, table, key)) : undefined),
     write: (write) => call((open) => writeRow(open, write)),
     writeBatch: (writes) => settle(writes, retry, (part) => call((open) => writeRows(open, part))),
     async getBatch(table, keys) {
@@ -89,6 +91,11 @@ export function openTables(
     },
     newWriter: () => `${options.requestId}:${randomUUID()}`,
   }
+}
+
+/** Whether a row can have this key at all: whoever asks for something with an endless name is told that there is none. */
+function isPossible(key: Key): boolean {
+  return key.every(([, value]) => typeof value !== 'string' || Buffer.byteLength(value) <= MAX_KEY_BYTES)
 }
 
 /** The two schema operations, for whoever sets an installation up. */

@@ -10,11 +10,18 @@ export type Row = Readonly<Record<string, Value>>
 export type Key = readonly (readonly [column: string, value: string | number])[]
 
 /** A comparison with a stored column; a missing column never passes. */
-export interface Test {
+export interface Comparison {
   readonly column: string
   readonly op: '=' | '!=' | '<' | '<=' | '>' | '>='
   readonly value: Value
 }
+
+/** One of several lists of comparisons must pass whole. With the lists themselves, the service counts 10 at most. */
+export interface AnyOf {
+  readonly anyOf: readonly (readonly Comparison[])[]
+}
+
+export type Test = Comparison | AnyOf
 
 /** What must hold for a write to take effect; tests imply that the row exists, and all of them must pass. */
 export type Expect = 'any' | 'absent' | 'present' | readonly Test[]

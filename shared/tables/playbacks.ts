@@ -12,8 +12,12 @@ export interface Playback {
 export interface PlaybacksTable {
   create(playback: Playback): Promise<boolean>
   find(playbackId: string): Promise<Playback | undefined>
-  /** Stops it for good; repeatable. */
+  /** Stops it because its video is deleted; repeatable. */
   revoke(playbackId: string): Promise<void>
+  /** Takes that back, and only that; repeatable. */
+  restore(playbackId: string): Promise<void>
+  /** Forgets it; repeatable. */
+  remove(playbackId: string): Promise<void>
 }
 
 export function playbacksTable(client: TableClient): PlaybacksTable {
@@ -36,7 +40,17 @@ export function playbacksTable(client: TableClient): PlaybacksTable {
       return row && fromRow(row)
     },
     async revoke(playbackId) {
-      await client.write({ table: 'playbacks', key: keyOf(playbackId), expect: 'present', update: { revoked: true } })
+      const expect = [{ column: 'revoked', op: '=', value: false }] as const
+      const update = { revoked: true, revoked_with_video: true }
+      await client.write({ table: 'playbacks', key: keyOf(playbackId), expect, update })
+    },
+    async restore(playbackId) {
+      const expect = [{ column: 'revoked_with_video', op: '=', value: true }] as const
+      const update = { revoked: false, revoked_with_video: false }
+      await client.write({ table: 'playbacks', key: keyOf(playbackId), expect, update })
+    },
+    async remove(playbackId) {
+      await client.write({ table: 'playbacks', key: keyOf(playbackId), expect: 'any', delete: true })
     },
   }
 }

@@ -16,7 +16,7 @@ export interface Task {
   /** The highest attempt that is known to be over without success; below `attempt` while one may still run. */
   readonly endedAttempt: number
   readonly leaseOwner: string
-  /** Milliseconds since the epoch; 0 when nobody holds the task. */
+  /** Milliseconds since the epoch; 0 when nobody holds the task. A failed task keeps the lease that it was ended in. */
   readonly leaseUntil: number
   /** When this attempt was handed to Function Compute; 0 before. */
   readonly dispatchedAt: number
@@ -32,9 +32,15 @@ export interface TasksTable {
   all(mediaId: string): Promise<Task[]>
   /** Starts the next attempt; false when somebody else did, or the task is over. */
   raise(task: Attempt): Promise<boolean>
+  /** Starts the next attempt of a task that was ended because its video was deleted, and is not any more. */
+  revive(task: Attempt): Promise<boolean>
   /** Notes when Function Compute first took this attempt; a repeat changes nothing. */
   dispatched(task: Attempt, at: number): Promise<boolean>
-  /** Takes the task for a worker; false when the attempt is over or another worker holds it. */
+  /**
+   * Takes the task for a worker; false when the attempt is over or another worker holds it. Owners are named
+   * `{invocation}:{worker}`: an invocation that is delivered again takes over from its own earlier delivery, which is
+   * gone, or is stopped by its next renewal. Its lease would otherwise outlive it and nobody come back for the task.
+   */
   claim(task: Attempt, owner: string, leaseUntil: number, now: number): Promise<boolean>
   /** Keeps it; false means: stop working. */
   renew(task: Attempt, owner: string, leaseUntil: number): Promise<boolean>
@@ -79,6 +85,16 @@ export function tasksTable(client: TableClient): TasksTable {
         ended_attempt: task.attempt,
         dispatched_at: 0,
       }),
+    revive: (task) =>
+      winWrite(client, {
+        table: 'tasks',
+        key: keyOf(task),
+        expect: [
+          { column: 'state', op: '=', value: 'failed' },
+          { column: 'attempt', op: '=', value: task.attempt },
+        ],
+        update: { ...free, attempt: task.attempt + 1, ended_attempt: task.attempt, dispatched_at: 0, error: '' },
+      }),
     dispatched: (task, at) =>
       change(
         task,
@@ -88,16 +104,15 @@ export function tasksTable(client: TableClient): TasksTable {
         ],
         { dispatched_at: at },
       ),
-    claim: (task, owner, leaseUntil, now) =>
-      change(
-        task,
-        [
-          { column: 'attempt', op: '=', value: task.attempt },
-          { column: 'ended_attempt', op: '<', value: task.attempt },
-          { column: 'lease_until', op: '<', value: now },
-        ],
-        { state: 'running', lease_owner: owner, lease_until: leaseUntil },
-      ),
+    async claim(task, owner, leaseUntil, now) {
+      const take = (free: Test) =>
+        change(task, [...open(task), free], { state: 'running', lease_owner: owner, lease_until: leaseUntil })
+      if (await take({ column: 'lease_until', op: '<', value: now })) return true
+      const row = await client.get('tasks', keyOf(task))
+      const holder = String(row?.lease_owner ?? '')
+      const isOurs = holder !== owner && invocationOf(holder) === invocationOf(owner)
+      return isOurs && (await take({ column: 'lease_owner', op: '=', value: holder }))
+    },
     renew: (task, owner, leaseUntil) => change(task, held(task, owner), { lease_until: leaseUntil }),
     finish: (task, owner) => change(task, held(task, owner), { state: 'done', lease_until: 0, error: '' }),
     settle: (task) => change(task, [], { lease_until: 0, state: 'done', error: '' }),
@@ -109,18 +124,12 @@ export function tasksTable(client: TableClient): TasksTable {
         error: JSON.stringify(error),
       }),
     endAttempt: (task, error) =>
-      change(
-        task,
-        [
-          { column: 'attempt', op: '=', value: task.attempt },
-          { column: 'ended_attempt', op: '<', value: task.attempt },
-        ],
-        { ...free, ended_attempt: task.attempt, error: JSON.stringify(error) },
-      ),
+      change(task, open(task), { ...free, ended_attempt: task.attempt, error: JSON.stringify(error) }),
     fail: (task, error) =>
+      // When its lease ends stays known: until then, a worker that has not noticed may still be storing things.
       change(task, [{ column: 'attempt', op: '=', value: task.attempt }], {
-        ...free,
         state: 'failed',
+        lease_owner: '',
         error: JSON.stringify(error),
       }),
   }
@@ -132,6 +141,18 @@ const unfinished: readonly Test[] = [
   { column: 'state', op: '!=', value: 'done' },
   { column: 'state', op: '!=', value: 'failed' },
 ]
+
+/** This attempt is the latest and has not ended. */
+function open(task: Attempt): Test[] {
+  return [
+    { column: 'attempt', op: '=', value: task.attempt },
+    { column: 'ended_attempt', op: '<', value: task.attempt },
+  ]
+}
+
+function invocationOf(owner: string): string {
+  return owner.split(':')[0] ?? ''
+}
 
 function keyOf(task: { mediaId: string; taskId: string }) {
   return [

@@ -37,6 +37,15 @@ export interface UploadsTable {
   find(uploadId: string): Promise<Upload | undefined>
   /** Moves from one state to another; false when it was no longer in `from`. */
   move(uploadId: string, from: UploadState, to: UploadState, error?: string): Promise<boolean>
+  /** Some of all uploads, in the order of their ids. */
+  page(from: string, limit: number): Promise<{ uploads: Upload[]; next: string | undefined }>
+  /** Forgets it; repeatable. */
+  remove(uploadId: string): Promise<void>
+}
+
+/** The upload whose bytes are stored under a key; `undefined` when the key is of another kind. */
+export function uploadIdOf(key: string): string | undefined {
+  return /^uploads\/([A-Za-z0-9]+)\//.exec(key)?.[1]
 }
 
 export function uploadsTable(client: TableClient): UploadsTable {
@@ -55,6 +64,14 @@ export function uploadsTable(client: TableClient): UploadsTable {
         expect: [{ column: 'state', op: '=', value: from }],
         update: { state: to, error },
       }),
+    async page(from, limit) {
+      const request = { table: 'uploads', prefix: [], keyColumns: ['upload_id'], limit }
+      const { rows, next } = await client.range({ ...request, ...(from === '' ? {} : { from: keyOf(from) }) })
+      return { uploads: rows.map(fromRow), next: next && String(next[0]?.[1]) }
+    },
+    async remove(uploadId) {
+      await client.write({ table: 'uploads', key: keyOf(uploadId), expect: 'any', delete: true })
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 import type { VideoError } from '../video-errors.ts'
-import { type Key, type Row, type TableClient, winWrite } from './client.ts'
+import { type Key, type Row, type TableClient, type Test, winWrite } from './client.ts'
 
 export type VideoStatus = 'processing' | 'ready' | 'errored'
 
@@ -19,6 +19,8 @@ export interface Video {
   readonly createdAt: number
   /** 0 while it is not deleted. */
   readonly deletedAt: number
+  /** When its removal for good began; 0 before. From then on it cannot be restored. */
+  readonly purgingAt: number
   /** Raised by every change. */
   readonly version: number
   readonly derived: Derived
@@ -50,7 +52,7 @@ export const NOTHING_YET: Derived = {
   error: undefined,
 }
 
-export type NewVideo = Omit<Video, 'version' | 'derived' | 'deletedAt' | 'listedAt'>
+export type NewVideo = Omit<Video, 'version' | 'derived' | 'deletedAt' | 'purgingAt' | 'listedAt'>
 
 export interface VideosTable {
   /** Creates it listed and with nothing derived yet. */
@@ -60,8 +62,18 @@ export interface VideosTable {
   listByOwner(ownerId: string, limit: number, from?: Key): Promise<{ videos: Video[]; next: Key | undefined }>
   /** False when the row has changed since it was read. */
   saveDerived(video: Video, derived: Derived): Promise<boolean>
+  /** False when the row has changed since it was read. */
+  rename(video: Video, title: string): Promise<boolean>
   /** Hides it and marks it deleted; false when the row has changed since it was read. */
   markDeleted(video: Video, at: number): Promise<boolean>
+  /** Lists it again; false when the row has changed since it was read, or its removal for good has begun. */
+  restore(video: Video): Promise<boolean>
+  /** Begins its removal for good; false when the row has changed since it was read, or it is not deleted. */
+  markPurging(video: Video, at: number): Promise<boolean>
+  /** Some of all videos, in the order of their ids. */
+  page(from: string, limit: number): Promise<{ videos: Video[]; next: string | undefined }>
+  /** Forgets it; everything that belongs to it must be gone before. Repeatable. */
+  remove(videoId: string): Promise<void>
 }
 
 export function videosTable(client: TableClient): VideosTable {
@@ -95,6 +107,13 @@ export function videosTable(client: TableClient): VideosTable {
         expect: sameVersion(video),
         update: { ...derivedColumns(derived), version: video.version + 1 },
       }),
+    rename: (video, title) =>
+      winWrite(client, {
+        table: 'videos',
+        key: keyOf(video.videoId),
+        expect: sameVersion(video),
+        update: { title, version: video.version + 1 },
+      }),
     markDeleted: (video, at) =>
       winWrite(client, {
         table: 'videos',
@@ -103,8 +122,35 @@ export function videosTable(client: TableClient): VideosTable {
         update: { deleted_at: at, version: video.version + 1 },
         remove: ['listed_at'],
       }),
+    restore: (video) =>
+      winWrite(client, {
+        table: 'videos',
+        key: keyOf(video.videoId),
+        expect: [...sameVersion(video), ...deletedOnly],
+        update: { deleted_at: 0, listed_at: video.createdAt, version: video.version + 1 },
+      }),
+    markPurging: (video, at) =>
+      winWrite(client, {
+        table: 'videos',
+        key: keyOf(video.videoId),
+        expect: [...sameVersion(video), ...deletedOnly],
+        update: { purging_at: at, version: video.version + 1 },
+      }),
+    async page(from, limit) {
+      const request = { table: 'videos', prefix: [], keyColumns: ['video_id'], limit }
+      const { rows, next } = await client.range({ ...request, ...(from === '' ? {} : { from: keyOf(from) }) })
+      return { videos: rows.map(fromRow), next: next && String(next[0]?.[1]) }
+    },
+    async remove(videoId) {
+      await client.write({ table: 'videos', key: keyOf(videoId), expect: 'any', delete: true })
+    },
   }
 }
+
+const deletedOnly: readonly Test[] = [
+  { column: 'deleted_at', op: '>', value: 0 },
+  { column: 'purging_at', op: '=', value: 0 },
+]
 
 function toColumns(video: NewVideo) {
   return {
@@ -119,6 +165,7 @@ function toColumns(video: NewVideo) {
     listed_at: video.createdAt,
     created_at: video.createdAt,
     deleted_at: 0,
+    purging_at: 0,
     version: 1,
     ...derivedColumns(NOTHING_YET),
   }
@@ -153,6 +200,7 @@ function fromRow(row: Row): Video {
     listedAt: Number(row.listed_at ?? 0),
     createdAt: Number(row.created_at),
     deletedAt: Number(row.deleted_at ?? 0),
+    purgingAt: Number(row.purging_at ?? 0),
     version: Number(row.version),
     derived: {
       status: String(row.status) as VideoStatus,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import {
+  type Comparison,
   type Key,
   type RangeRequest,
   type Row,
@@ -86,6 +87,12 @@ export function tablesContract(name: string, open: () => Promise<OpenTables>): v
         expect(await client.get(items, key(randomUUID()))).toBeUndefined()
       })
 
+      test('with a key that is longer than any can be are undefined too', async () => {
+        const { client } = await open()
+        expect(await client.get(items, key('é'.repeat(513)))).toBeUndefined()
+        expect(await client.get(items, key('é'.repeat(512)))).toBeUndefined()
+      })
+
       test('are replaced whole by a put and merged by an update, which removes columns too', async () => {
         const { client } = await open()
         const group = randomUUID()
@@ -128,6 +135,10 @@ export function tablesContract(name: string, open: () => Promise<OpenTables>): v
 
     describe('conditions', () => {
       const stored = { text: 'b', whole: 5, yes: true }
+      const text = (op: '=' | '!=') => ({ column: 'text', op, value: 'a' }) as const
+      const whole = (op: '<' | '>') => ({ column: 'whole', op, value: 6 }) as const
+      const none = { column: 'none', op: '!=', value: 1 } as const
+      const either = (...anyOf: readonly (readonly Comparison[])[]) => ({ anyOf })
 
       test.each([
         ['absent, and it exists', 'absent', false],
@@ -164,6 +175,13 @@ export function tablesContract(name: string, open: () => Promise<OpenTables>): v
           ],
           false,
         ],
+        ['the second of two ways', [either([text('='), whole('>')], [text('!='), whole('<')])], true],
+        ['the first of two ways', [either([text('!='), whole('<')], [text('=')])], true],
+        ['half of each of two ways', [either([text('!='), whole('>')], [text('='), whole('<')])], false],
+        ['neither of two ways, for want of a column', [either([none], [none, whole('<')])], false],
+        ['the only way there is', [either([whole('<')])], true],
+        ['one of two ways, and a test that fails', [either([whole('<')], [none]), text('=')], false],
+        ['one of two ways, and a test that passes', [either([whole('<')], [none]), text('!=')], true],
       ] satisfies [string, Write['expect'], boolean][])('on a stored row: %s', async (_name, condition, passes) => {
         const { client } = await open()
         const group = randomUUID()
@@ -183,6 +201,16 @@ export function tablesContract(name: string, open: () => Promise<OpenTables>): v
         const put = { table: items, key: key(group), expect: condition as Write['expect'], put: { n: 1 } }
         expect(await client.write(put)).toBe(passes)
         expect((await client.get(items, key(group))) !== undefined).toBe(passes)
+      })
+
+      test('that test nothing are refused', async () => {
+        const { client } = await open()
+        const group = randomUUID()
+        await client.write({ table: items, key: key(group), expect: 'any', put: stored })
+        for (const test of [either(), either([]), either([whole('<')], [])]) {
+          const update = { table: items, key: key(group), expect: [test], update: { mark: 'new' } }
+          await expect(client.write(update)).rejects.toThrow('must test something')
+        }
       })
 
       test('guard deletes as well', async () => {
@@ -274,6 +302,19 @@ export function tablesContract(name: string, open: () => Promise<OpenTables>): v
         await client.writeBatch([...puts, { table: items, key: key(`${group}0`), expect: 'any', put: {} }])
         return { client, group, request: { table: items, prefix: [['group_id', group]] as Key, keyColumns } }
       }
+
+      test('walk through a whole table, a page at a time', async () => {
+        const { client, group, request } = await filled(['a', 'b', 'c'])
+        const found: unknown[] = []
+        let from: Key | undefined
+        do {
+          const page = await client.range({ ...request, prefix: [], limit: 2, ...(from ? { from } : {}) })
+          expect(page.rows.length).toBeLessThanOrEqual(2)
+          found.push(...page.rows.filter((row) => row.group_id === group).map((row) => row.item_id))
+          from = page.next
+        } while (from)
+        expect(found).toEqual(['a', 'b', 'c'])
+      })
 
       test('hold exactly the rows of the prefix, in byte order', async () => {
         const { client, request } = await filled(['b', 'B', 'a', 'é', '~', 'aa', '10', '9'])

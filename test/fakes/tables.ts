@@ -1,4 +1,14 @@
-import type { Expect, Key, RangeRequest, Row, TableClient, Test, Value, Write } from '../../shared/tables/client.ts'
+import type {
+  Comparison,
+  Expect,
+  Key,
+  RangeRequest,
+  Row,
+  TableClient,
+  Test,
+  Value,
+  Write,
+} from '../../shared/tables/client.ts'
 
 /** One call as a test sees it; every row of a batch counts as an operation of its own. */
 export interface TableOperation {
@@ -133,10 +143,18 @@ function holds(expect: Expect, row: Row | undefined): boolean {
   if (expect === 'any') return true
   if (expect === 'absent') return row === undefined
   if (row === undefined) return false
-  return expect === 'present' || expect.every((test) => passes(test, row[test.column]))
+  return expect === 'present' || expect.every((test) => passes(test, row))
 }
 
-function passes(test: Test, stored: Value | undefined): boolean {
+function passes(test: Test, row: Row): boolean {
+  if (!('anyOf' in test)) return compares(test, row[test.column])
+  if (test.anyOf.some((tests) => tests.length === 0) || test.anyOf.length === 0) {
+    throw new Error('a condition must test something')
+  }
+  return test.anyOf.some((tests) => tests.every((each) => compares(each, row[each.column])))
+}
+
+function compares(test: Comparison, stored: Value | undefined): boolean {
   if (stored === undefined || typeof stored !== typeof test.value) return false
   const order = compareValues(stored, test.value)
   switch (test.op) {

@@ -132,7 +132,7 @@ async function newWorld(scheduler: fc.Scheduler | undefined, maxAttempts: number
   async function work(message: TaskMessage, mine: WorkerFate | undefined, fault: VideoErrorCode | undefined) {
     const tables = mortal(memory, mine?.death, scheduler)
     workers += 1
-    const lease = { tasks: tasksTable(tables), now: () => clock, owner: `worker${workers}` }
+    const lease = { tasks: tasksTable(tables), now: () => clock, owner: `${invocationId(message)}:worker${workers}` }
     const done = await withLease(lease, message, () => effect(message, tables, fault)).catch(ignoreDeath)
     if (done !== undefined && !mine?.silent) await look(undefined)
   }

@@ -10,6 +10,7 @@ import { smallPlan } from './plans.ts'
 const NOW = 10_000_000
 const MEDIA = 'media00000000001'
 const plan = smallPlan()
+const cancelled = videoError('cancelled')
 
 function task(over: Partial<Task>): Task {
   return {
@@ -59,6 +60,7 @@ function view(over: {
       listedAt: 1,
       createdAt: 1,
       deletedAt: over.deletedAt ?? 0,
+      purgingAt: 0,
       version: 1,
       derived: NOTHING_YET,
     },
@@ -73,6 +75,7 @@ function view(over: {
       planId: planned ? plan.planId : '',
       plan: planned ? plan : undefined,
       info: undefined,
+      emptiedAt: 0,
     },
     tasks: over.tasks ?? [],
     renditions: planned ? plannedRenditions(MEDIA, plan) : [],
@@ -116,6 +119,12 @@ describe('one task', () => {
     ['running under a lease', task({ state: 'running', leaseUntil: NOW + 1 }), []],
     ['running past its lease: the next attempt', task({ state: 'running', leaseUntil: NOW - 1 }), [2]],
     ['given up: the next attempt', task({ endedAttempt: 1 }), [2]],
+    [
+      'cancelled with a video that is not deleted any more: the next attempt',
+      task({ state: 'failed', error: cancelled }),
+      [2],
+    ],
+    ['cancelled in its last attempt: one more', task({ state: 'failed', attempt: 3, error: cancelled }), [4]],
     ['not taken for fifteen minutes: the next attempt', task({ dispatchedAt: NOW - 901_000 }), [2]],
   ])('%s', (_name, one, attempts) => {
     expect(only(one).dispatches.map((message) => message.attempt)).toEqual(attempts)
@@ -164,6 +173,17 @@ test('a fault of the source ends the video whatever its tasks say', () => {
   const step = advance(view({ fault: true, tasks: [audioTask({ state: 'running', leaseUntil: NOW + 1 })] }), NOW)
   expect(derivedOf(step)).toMatchObject({ status: 'errored', error: { code: 'source_changed' } })
   expect(step.dispatches).toEqual([])
+})
+
+test('a task that was cancelled is no reason why a video failed, unless its media is being removed', () => {
+  const tasks = [audioTask({ state: 'done' }), task({ state: 'failed', error: cancelled })]
+  const restored = view({ tasks })
+  const step = advance(restored, NOW)
+  expect(derivedOf(step)?.error).toBeUndefined()
+  expect(step.writes).toContainEqual({ do: 'revive task', task: tasks[1] })
+  const removed = advance({ ...restored, media: { ...restored.media, state: 'purging' } }, NOW)
+  expect(derivedOf(removed)).toMatchObject({ status: 'errored', error: { code: 'cancelled' } })
+  expect(removed.dispatches).toEqual([])
 })
 
 test('a deleted video needs nothing', () => {

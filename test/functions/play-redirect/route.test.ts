@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { type Deps, onRequest } from '../../../functions/play-redirect/route.ts'
 import { newShelf } from '../../../functions/play-redirect/shelf.ts'
+import { AppError } from '../../../shared/errors.ts'
 import { parseMaster, parseMedia } from '../../../shared/hls.ts'
 import type { MediaInfo } from '../../../shared/plan.ts'
 import { mediaTable } from '../../../shared/tables/media.ts'
 import { playbacksTable } from '../../../shared/tables/playbacks.ts'
+import { createProgress, progressTable } from '../../../shared/tables/progress.ts'
 import { plannedRuns, segmentsTable } from '../../../shared/tables/segments.ts'
 import { type Derived, NOTHING_YET, videosTable } from '../../../shared/tables/videos.ts'
 import { memoryTables } from '../../fakes/tables.ts'
@@ -28,11 +30,17 @@ async function newWorld() {
     videos: videosTable(client),
     media: mediaTable(client),
     segments: segmentsTable(client),
+    progress: progressTable(client),
   }
   const deps: Deps = {
     shelf: newShelf(),
     tables: () => tables,
-    presign: (key) => `http://oss/b/${key}?signed-at=${now}`,
+    presign: (method, key) => `http://oss/b/${key}?for=${method}&signed-at=${now}`,
+    async verifySession(token) {
+      if (!token.startsWith('session-of-')) throw new AppError('token_expired', 'The session is over')
+      return { accountId: token.slice('session-of-'.length) }
+    },
+    openSession: (playbackId) => `session of ${playbackId} at ${now}`,
     now: () => now,
     publicUrl: 'http://site',
   }
@@ -41,6 +49,7 @@ async function newWorld() {
   const video = { videoId, ownerId: 'ann', mediaId, title: 'Summer', sourceContext: '', classId: '', sizeBytes: 1 }
   await tables.videos.create({ ...video, playbackIds: [PLAY], sourceKey: 'k', createdAt: 1 })
   return {
+    client,
     tables,
     deps,
     reads: () => reads,
@@ -90,7 +99,7 @@ describe('play info', () => {
         posterUrl: null,
         storyboardUrl: null,
         resumeMs: 0,
-        session: null,
+        session: `session of ${PLAY} at 1000000`,
         locked: false,
       },
     })
@@ -105,12 +114,69 @@ describe('play info', () => {
   })
 })
 
+describe('play info for a viewer who has been here', () => {
+  const stranger = 'a-viewer-id-of-24-chars.'
+  const place = { videoId, positionMs: 7_000, sessionId: 's', seq: 1, effectiveAt: 1, ended: false }
+
+  async function returning(viewerKey: string, part: Partial<typeof place> = {}) {
+    const world = await ready()
+    await world.client.write(createProgress({ ...place, ...part, viewerKey }))
+    const resumeMs = async (query: string, headers: Record<string, string> = {}) =>
+      ((await (await world.get(query, { headers })).json()) as { data: { resumeMs: number } }).data.resumeMs
+    return { ...world, resumeMs }
+  }
+
+  test('says where that was', async () => {
+    const { resumeMs } = await returning(`a:${stranger}`)
+    expect(await resumeMs(`?viewerId=${stranger}`)).toBe(7_000)
+    expect(await resumeMs('?viewerId=another-viewer-id-24-chr')).toBe(0)
+    expect(await resumeMs('')).toBe(0)
+  })
+
+  test('goes by the account of who is signed in, not by the id of the browser', async () => {
+    const { resumeMs } = await returning('u:ann')
+    expect(await resumeMs('', { authorization: 'Bearer session-of-ann' })).toBe(7_000)
+    expect(await resumeMs(`?viewerId=${stranger}`, { authorization: 'Bearer session-of-ann' })).toBe(7_000)
+    expect(await resumeMs(`?viewerId=${stranger}`)).toBe(0)
+  })
+
+  test('plays from the start for one whose session is over, rather than not at all', async () => {
+    const { resumeMs } = await returning('u:ann')
+    expect(await resumeMs('', { authorization: 'Bearer expired' })).toBe(0)
+  })
+
+  test.each([
+    ['has ended it', { ended: true }],
+    ['was at its end', { positionMs: 12_000 }],
+  ])('begins again for one who %s', async (_, part) => {
+    const { resumeMs } = await returning(`a:${stranger}`, part)
+    expect(await resumeMs(`?viewerId=${stranger}`)).toBe(0)
+  })
+
+  test.each(['short', 'x'.repeat(65), '', 'with%20a%20blank%20inside%20it'])(
+    'refuses the viewer id "%s"',
+    async (id) => {
+      await expect((await ready()).get(`?viewerId=${id}`)).rejects.toMatchObject({ code: 'invalid_request' })
+    },
+  )
+
+  test('is one request more than for a stranger', async () => {
+    const { get, reads } = await ready()
+    await get()
+    const before = reads()
+    await get()
+    const plain = reads() - before
+    await get(`?viewerId=${stranger}`)
+    expect(reads() - before - plain).toBe(plain + 1)
+  })
+})
+
 describe('a finished video', () => {
   test('has a master playlist and one playlist for each rendition, which a strict parser accepts', async () => {
     const { get } = await ready()
     const response = await get('/master.m3u8')
     expect(response.headers.get('content-type')).toBe('application/vnd.apple.mpegurl')
-    expect(response.headers.get('cache-control')).toBe('max-age=60')
+    expect(response.headers.get('cache-control')).toBe('max-age=3600')
     const master = await parseMaster(await response.text())
     for (const uri of [...master.variantUris, ...master.audioUris]) {
       const media = await parseMedia(await (await get(`/${uri}`)).text())
@@ -122,7 +188,7 @@ describe('a finished video', () => {
     const { get } = await ready()
     const response = await get('/720p/2.ts')
     expect(response.status).toBe(302)
-    expect(response.headers.get('location')).toBe(`http://oss/b/m/${mediaId}/plan1/720p/2.ts?signed-at=1000000`)
+    expect(response.headers.get('location')).toBe(`http://oss/b/m/${mediaId}/plan1/720p/2.ts?for=GET&signed-at=1000000`)
     expect(response.headers.get('cache-control')).toBe('max-age=3000')
   })
 
@@ -169,6 +235,12 @@ describe('a finished video', () => {
     expect([segment.status, await segment.text()]).toEqual([302, ''])
     const playlist = await get('/master.m3u8', { method: 'HEAD' })
     expect([playlist.status, await playlist.text()]).toEqual([200, ''])
+  })
+
+  test('sends who asks by HEAD to a URL that is signed for HEAD, and no cache keeps it', async () => {
+    const { headers } = await (await ready()).get('/720p/0.ts', { method: 'HEAD' })
+    expect(headers.get('location')).toContain('?for=HEAD&')
+    expect(headers.get('cache-control')).toBe('no-store')
   })
 
   test('answers 405 to what cannot be done with it', async () => {
@@ -244,6 +316,16 @@ describe('a video that is being made', () => {
     expect(await early.json()).toMatchObject({ code: 'segment_not_found' })
   })
 
+  test('has final playlists a quarter of a second after its last segment', async () => {
+    const { get, plan: makePlan, store, pass } = await newWorld()
+    await makePlan()
+    await store({ '720p': 1, '360p': 1, audio: 1 })
+    await get('/master.m3u8')
+    await store(everything)
+    pass(250)
+    expect((await parseMedia(await (await get('/720p/index.m3u8')).text())).final).toBe(true)
+  })
+
   test('redirects to a segment that was listed before without reading a table', async () => {
     const { get, plan: makePlan, store, pass, reads } = await newWorld()
     await makePlan()
@@ -293,12 +375,11 @@ describe('a playback that has ended', () => {
     await expect(get(path)).rejects.toMatchObject({ code: 'playback_not_found' })
   })
 
-  test('or never existed is not found, and may begin to exist', async () => {
-    const { deps, tables, pass } = await ready()
+  test('or never existed is not found, and may begin to exist at once', async () => {
+    const { deps, tables } = await ready()
     const other = () => onRequest(new Request('http://site/play/other'), deps)
     await expect(other()).rejects.toMatchObject({ code: 'playback_not_found' })
     await tables.playbacks.create({ playbackId: 'other', videoId, mediaId, policy: 'public', revoked: false })
-    pass(1000)
     expect((await other()).status).toBe(200)
   })
 })

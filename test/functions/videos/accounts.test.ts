@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { onRequest } from '../../../functions/videos/route.ts'
 import { newWorld } from './world.ts'
@@ -39,13 +40,44 @@ describe('signing up', () => {
     await expect(post('/v1/accounts', { ...ann, username: 'ANN' })).rejects.toMatchObject({ code: 'username_taken' })
   })
 
-  test('again with an Idempotency-Key finds the account of the first try, but only with its password', async () => {
-    const { post } = newWorld()
+  test('again with an Idempotency-Key finds the account of the first try, at once or later', async () => {
+    const { post, tables } = newWorld()
     const key = { 'idempotency-key': 'k' }
-    const first = await post('/v1/accounts', ann, key)
-    expect(await post('/v1/accounts', ann, key)).toEqual(first)
-    const other = { ...ann, password: 'another password' }
-    await expect(post('/v1/accounts', other, key)).rejects.toMatchObject({ code: 'username_taken' })
+    const answers = await Promise.all([1, 2, 3].map(() => post('/v1/accounts', ann, key)))
+    expect(await post('/v1/accounts', ann, key)).toEqual(answers[0])
+    expect(new Set(answers.map(({ data }) => data.accountId)).size).toBe(1)
+    expect(tables.rows('accounts')).toHaveLength(1)
+  })
+
+  test.each([
+    ['password', { password: 'another password' }],
+    ['name', { username: 'bob' }],
+  ])('with an Idempotency-Key that was used with another %s is refused', async (_, part) => {
+    const { post, tables } = newWorld()
+    const key = { 'idempotency-key': 'k' }
+    await post('/v1/accounts', ann, key)
+    await expect(post('/v1/accounts', { ...ann, ...part }, key)).rejects.toMatchObject({ code: 'idempotency_conflict' })
+    expect(tables.rows('accounts')).toHaveLength(1)
+  })
+
+  test('with an Idempotency-Key of one’s own does not find the account of somebody else', async () => {
+    const { post } = newWorld()
+    await post('/v1/accounts', ann, { 'idempotency-key': 'k' })
+    const again = post('/v1/accounts', ann, { 'idempotency-key': 'l' })
+    await expect(again).rejects.toMatchObject({ code: 'username_taken' })
+  })
+
+  test('keeps no fast hash of the password', async () => {
+    const { post, tables } = newWorld()
+    await post('/v1/accounts', ann, { 'idempotency-key': 'k' })
+    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+    const [row] = tables.rows('idempotency')
+    expect(row?.body_sha256).toBe(sha256(ann.username))
+  })
+
+  test('with an Idempotency-Key that is not one is refused', async () => {
+    const refused = newWorld().post('/v1/accounts', ann, { 'idempotency-key': 'a b' })
+    await expect(refused).rejects.toMatchObject({ code: 'invalid_request' })
   })
 
   test('is refused where it is switched off', async () => {

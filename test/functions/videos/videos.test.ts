@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { onRequest } from '../../../functions/videos/route.ts'
+import type { MediaInfo } from '../../../shared/plan.ts'
+import { countersTable } from '../../../shared/tables/counters.ts'
+import { mediaTable } from '../../../shared/tables/media.ts'
 import { plannedRenditions, renditionsTable } from '../../../shared/tables/renditions.ts'
 import { plannedRuns, segmentsTable } from '../../../shared/tables/segments.ts'
 import { NOTHING_YET } from '../../../shared/tables/videos.ts'
 import { videoError } from '../../../shared/video-errors.ts'
 import { smallPlan } from '../../shared/plans.ts'
-import { newVideo, newWorld } from './world.ts'
+import { NOW, newVideo, newWorld } from './world.ts'
 
 const film = newVideo(1)
 
@@ -25,6 +28,7 @@ describe('a video', () => {
         renditions: [],
         playbacks: [{ playbackId: film.playbackIds[0], policy: 'public' }],
         coverUrl: null,
+        views: 0,
         source: { sizeBytes: 101, key: 'uploads/1/source' },
         sourceContext: 'ctx',
         classId: 'c1',
@@ -68,6 +72,18 @@ describe('a video', () => {
     })
   })
 
+  test('says how often it was viewed, in a list as well, in one request for the whole page', async () => {
+    const { deps, ask, tables } = newWorld()
+    const counters = countersTable(tables)
+    for (const number of [1, 2, 3]) await deps.videos.create(newVideo(number))
+    for (let n = 0; n < 20; n += 1) await counters.count(film.videoId, `session-${n}`)
+    await counters.count(newVideo(3).videoId, 'session-0')
+    await counters.count(newVideo(3).videoId, 'session-0')
+    expect((await ask('GET', `/v1/videos/${film.videoId}`)).data.views).toBe(20)
+    const { data } = await ask('GET', '/v1/videos')
+    expect(data.map(({ views }: { views: number }) => views)).toEqual([1, 0, 20])
+  })
+
   test('of somebody else, or of nobody, is not found', async () => {
     const { deps, ask } = newWorld()
     await deps.videos.create(film)
@@ -77,18 +93,24 @@ describe('a video', () => {
     ]) {
       await expect(ask('GET', `/v1/videos/${path}`, owner)).rejects.toMatchObject({ code: 'video_not_found' })
       await expect(ask('DELETE', `/v1/videos/${path}`, owner)).rejects.toMatchObject({ code: 'video_not_found' })
+      const patch = ask('PATCH', `/v1/videos/${path}`, owner, { title: 'mine' })
+      await expect(patch).rejects.toMatchObject({ code: 'video_not_found' })
+      await expect(ask('POST', `/v1/videos/${path}/restore`, owner)).rejects.toMatchObject({ code: 'video_not_found' })
     }
     expect((await deps.videos.find(film.videoId))?.deletedAt).toBe(0)
   })
 
-  test.each(['GET /v1/videos', 'GET /v1/videos/x', 'DELETE /v1/videos/x'])(
-    'is closed to whoever is not signed in: %s',
-    async (line) => {
-      const [method = '', path = ''] = line.split(' ')
-      const request = new Request(`http://api${path}`, { method })
-      await expect(onRequest(request, newWorld().deps)).rejects.toMatchObject({ code: 'unauthenticated' })
-    },
-  )
+  test.each([
+    'GET /v1/videos',
+    'GET /v1/videos/x',
+    'PATCH /v1/videos/x',
+    'DELETE /v1/videos/x',
+    'POST /v1/videos/x/restore',
+  ])('is closed to whoever is not signed in: %s', async (line) => {
+    const [method = '', path = ''] = line.split(' ')
+    const request = new Request(`http://api${path}`, { method })
+    await expect(onRequest(request, newWorld().deps)).rejects.toMatchObject({ code: 'unauthenticated' })
+  })
 })
 
 describe('the list of videos', () => {
@@ -140,6 +162,117 @@ describe('the list of videos', () => {
     [`cursor=${Buffer.from('[1,"a"]').toString('base64url')}=`],
   ])('refuses %s', async (query) => {
     await expect(newWorld().ask('GET', `/v1/videos?${query}`)).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+})
+
+describe('another title', () => {
+  test('is given, without blanks around it, and changes nothing else', async () => {
+    const { ask } = await processing()
+    const path = `/v1/videos/${film.videoId}`
+    const { data: before } = await ask('GET', path)
+    const { status, data } = await ask('PATCH', path, 'ann', { title: '  夏天 \u{1F3D6} ' })
+    expect([status, data]).toEqual([200, { ...before, title: '夏天 \u{1F3D6}' }])
+    expect((await ask('GET', path)).data).toEqual(data)
+  })
+
+  test('is given although the pipeline changes the video meanwhile, whose change stays', async () => {
+    let meddle = true
+    const { ask, deps } = await processing(async ({ phase, write }) => {
+      if (!meddle || phase !== 'before' || !write || !('update' in write) || !('title' in write.update)) return
+      meddle = false
+      const video = await deps.videos.find(film.videoId)
+      if (video) await deps.videos.saveDerived(video, { ...video.derived, progress: 50 })
+    })
+    const { data } = await ask('PATCH', `/v1/videos/${film.videoId}`, 'ann', { title: 'new' })
+    expect(data).toMatchObject({ title: 'new', progress: 50 })
+    expect(meddle).toBe(false)
+  })
+
+  test.each([
+    [undefined, 'invalid_json'],
+    [{}, 'title is missing'],
+    [[], 'title is missing'],
+    [null, 'The body must be a JSON object'],
+    [{ title: '' }, 'title must be'],
+    [{ title: '   ' }, 'title must be'],
+    [{ title: 5 }, 'title must be'],
+    [{ title: 'a\nb' }, 'title must be'],
+    [{ title: 'x'.repeat(256) }, 'title must be'],
+    [{ title: 'x', status: 'ready' }, 'status is not a known field'],
+  ])('is refused in %j', async (body, reason) => {
+    const { ask, deps } = await processing()
+    const refusal = ask('PATCH', `/v1/videos/${film.videoId}`, 'ann', body)
+    await expect(refusal.catch(({ code, message }) => `${code}: ${message}`)).resolves.toContain(reason)
+    expect((await deps.videos.find(film.videoId))?.title).toBe('film 1')
+  })
+})
+
+describe('a restored video', () => {
+  const path = `/v1/videos/${film.videoId}`
+
+  test('is listed again, its playback works, and its cancelled tasks go on with another attempt', async () => {
+    const { ask, tables, sent } = await underWay()
+    const { data: before } = await ask('GET', path)
+    await ask('DELETE', path)
+    const { status, data } = await ask('POST', `${path}/restore`)
+    expect([status, data]).toEqual([200, before])
+    expect((await ask('GET', '/v1/videos')).data).toEqual([before])
+    expect(tables.rows('playbacks')).toMatchObject([{ revoked: false }])
+    expect(sent).toMatchObject([{ taskId: 'v0', attempt: 2 }])
+    const task = tables.rows('tasks').find((row) => row.task_id === 'v0')
+    expect(task).toMatchObject({ state: 'queued', attempt: 2, ended_attempt: 1, error: '', lease_until: 0 })
+  })
+
+  test('may be deleted and restored again, and again', async () => {
+    const { ask, sent } = await underWay()
+    for (let round = 1; round <= 5; round += 1) {
+      await ask('DELETE', path)
+      expect((await ask('POST', `${path}/restore`)).data).toMatchObject({ status: 'processing', error: null })
+      expect(sent).toHaveLength(round)
+    }
+  })
+
+  test('keeps a playback revoked that was revoked for another reason', async () => {
+    const { ask, tables } = await underWay()
+    const key = [['playback_id', String(film.playbackIds[0])]] as const
+    await tables.write({ table: 'playbacks', key, expect: 'present', update: { revoked: true } })
+    await ask('DELETE', path)
+    await ask('POST', `${path}/restore`)
+    expect(tables.rows('playbacks')).toMatchObject([{ revoked: true }])
+  })
+
+  test('was not deleted, and stays as it is', async () => {
+    const { ask } = await underWay()
+    const { data: before } = await ask('GET', path)
+    expect(await ask('POST', `${path}/restore`)).toMatchObject({ status: 200, data: before })
+  })
+
+  test('cannot be brought back once its removal for good has begun', async () => {
+    const { ask, deps, tables } = await underWay()
+    await ask('DELETE', path)
+    const video = await deps.videos.find(film.videoId)
+    if (!video) throw new Error('expected the video')
+    await deps.videos.markPurging(video, NOW)
+    await expect(ask('POST', `${path}/restore`)).rejects.toMatchObject({ code: 'not_restorable' })
+    expect((await ask('GET', '/v1/videos')).data).toEqual([])
+    expect(tables.rows('tasks').find((row) => row.task_id === 'v0')).toMatchObject({ state: 'failed' })
+  })
+
+  test('is restored by a repeat when the first request died anywhere', async () => {
+    for (let nth = 0; nth < 24; nth += 1) {
+      let left = -1
+      const { ask, tables } = await underWay(({ phase }) => {
+        if (phase === 'after' && left >= 0 && left-- === 0) throw new Error('died')
+      })
+      await ask('DELETE', path)
+      left = nth
+      await ask('POST', `${path}/restore`).catch(() => undefined)
+      left = -1
+      expect(await ask('POST', `${path}/restore`)).toMatchObject({ status: 200 })
+      expect((await ask('GET', '/v1/videos')).data).toHaveLength(1)
+      expect(tables.rows('playbacks')).toMatchObject([{ revoked: false }])
+      expect(tables.rows('tasks').find((row) => row.task_id === 'v0')).toMatchObject({ state: 'queued', attempt: 2 })
+    }
   })
 })
 
@@ -207,6 +340,10 @@ async function processing(...options: Parameters<typeof newWorld>) {
   if (!video) throw new Error('expected the video')
   await deps.videos.saveDerived(video, { ...NOTHING_YET, engine: plan.engine, engineReason: plan.reason })
   const { mediaId, videoId } = film
+  const media = mediaTable(world.tables)
+  await media.create({ mediaId, sourceKey: film.sourceKey, sourceEtag: 'E', sizeBytes: 1, crc64: '1' })
+  await media.savePlan(mediaId, plan, { durationMs: 12_000, video: { width: 1280, height: 720 } } as MediaInfo)
+  await media.link(mediaId, videoId)
   await deps.playbacks.create({
     playbackId: String(film.playbackIds[0]),
     videoId,
@@ -226,5 +363,17 @@ async function processing(...options: Parameters<typeof newWorld>) {
   await deps.tasks.claim({ mediaId, taskId: 'probe', attempt: 1 }, 'worker', 100, 10)
   await deps.tasks.finish({ mediaId, taskId: 'probe', attempt: 1 }, 'worker')
   await deps.tasks.create({ mediaId, taskId: 'v0', planId: plan.planId, kind: 'video' })
+  return world
+}
+
+/** The same, with both of its tasks, as the pipeline has left it. */
+async function underWay(...options: Parameters<typeof newWorld>) {
+  const world = await processing(...options)
+  const audio = { mediaId: film.mediaId, taskId: 'audio', attempt: 1 }
+  await world.deps.tasks.create({ ...audio, planId: smallPlan().planId, kind: 'audio' })
+  await world.deps.tasks.claim(audio, 'worker', 100, 10)
+  await world.deps.tasks.finish(audio, 'worker')
+  await world.deps.drive(film.mediaId)
+  world.sent.length = 0
   return world
 }

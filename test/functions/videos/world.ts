@@ -1,12 +1,16 @@
 import type { Deps } from '../../../functions/videos/route.ts'
 import { onRequest } from '../../../functions/videos/route.ts'
+import { drive } from '../../../shared/drive.ts'
 import { AppError } from '../../../shared/errors.ts'
+import type { TaskMessage } from '../../../shared/plan.ts'
 import { accountsTable } from '../../../shared/tables/accounts.ts'
+import { countersTable } from '../../../shared/tables/counters.ts'
 import { dueTable } from '../../../shared/tables/due.ts'
+import { idempotencyTable } from '../../../shared/tables/idempotency.ts'
 import { playbacksTable } from '../../../shared/tables/playbacks.ts'
 import { renditionsTable } from '../../../shared/tables/renditions.ts'
 import { segmentsTable } from '../../../shared/tables/segments.ts'
-import { tasksTable } from '../../../shared/tables/tasks.ts'
+import { type TasksTable, tasksTable } from '../../../shared/tables/tasks.ts'
 import { type NewVideo, videosTable } from '../../../shared/tables/videos.ts'
 import { memoryTables, type TableOperation } from '../../fakes/tables.ts'
 
@@ -17,16 +21,22 @@ const indexes = [{ table: 'videos', index: 'videos_by_owner', columns: ['owner_i
 /** The management API over tables in memory; hashes and tokens are legible, so that no test waits for scrypt. */
 export function newWorld(onOperation?: (operation: TableOperation) => void | Promise<void>) {
   const tables = memoryTables({ indexes, ...(onOperation ? { onOperation } : {}) })
+  const sent: TaskMessage[] = []
+  const pause = async () => {}
   const hashed: (string | undefined)[] = []
   let ids = 0
-  const deps: Deps = {
+  const deps: Deps & { readonly tasks: TasksTable } = {
     accounts: accountsTable(tables),
+    idempotency: idempotencyTable(tables),
     videos: videosTable(tables),
     playbacks: playbacksTable(tables),
     renditions: renditionsTable(tables),
     segments: segmentsTable(tables),
     tasks: tasksTable(tables),
     due: dueTable(tables),
+    counters: countersTable(tables),
+    drive: (mediaId) =>
+      drive(mediaId, { tables, dispatch: async (message) => void sent.push(message), now: () => NOW, pause }),
     signup: 'open',
     hashPassword: async (password) => `hash-of-${password}`,
     async verifyPassword(password, hash) {
@@ -44,7 +54,7 @@ export function newWorld(onOperation?: (operation: TableOperation) => void | Pro
     },
     now: () => NOW,
   }
-  return { tables, deps, hashed, ...client(deps) }
+  return { tables, deps, hashed, sent, ...client(deps) }
 }
 
 function client(deps: Deps) {

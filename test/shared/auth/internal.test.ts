@@ -113,6 +113,7 @@ test.each([
   ['a time that is no number', (query: URLSearchParams) => query.set('timestamp', '1e9')],
   ['no nonce', (query: URLSearchParams) => query.delete('nonce')],
   ['an empty nonce', (query: URLSearchParams) => query.set('nonce', '')],
+  ['an endless nonce', (query: URLSearchParams) => query.set('nonce', 'n'.repeat(129))],
 ])('%s is malformed, whatever the signature', (_name, change) => {
   const query = signed()
   change(query)

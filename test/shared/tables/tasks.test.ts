@@ -36,6 +36,23 @@ describe('a lease', () => {
     expect(await tasks.finish(TASK, 'a')).toBe(false)
   })
 
+  test('passes to the same invocation when it is delivered again, and to no other', async () => {
+    const tasks = await created()
+    await tasks.claim(TASK, 'invocation1:a', 90_000, 1)
+    expect(await tasks.claim(TASK, 'invocation2:b', 90_000, 2)).toBe(false)
+    expect(await tasks.claim(TASK, 'invocation1:c', 90_000, 2)).toBe(true)
+    expect(await tasks.renew(TASK, 'invocation1:a', 99_000)).toBe(false)
+    expect(await tasks.finish(TASK, 'invocation1:c')).toBe(true)
+    expect(await tasks.claim(TASK, 'invocation1:d', 90_000, 3)).toBe(false)
+  })
+
+  test('does not pass on when the attempt was given up', async () => {
+    const tasks = await created()
+    await tasks.claim(TASK, 'invocation1:a', 90_000, 1)
+    await tasks.endAttempt(TASK, videoError('worker_lost'))
+    expect(await tasks.claim(TASK, 'invocation1:b', 90_000, 2)).toBe(false)
+  })
+
   test('cannot be had on an attempt that is over', async () => {
     const tasks = await created()
     await tasks.raise(TASK)
@@ -70,5 +87,24 @@ test('giving up says why and frees the task for the next attempt', async () => {
     endedAttempt: 1,
     leaseUntil: 0,
     error: { code: 'transcode_failed' },
+  })
+})
+
+describe('a task that was ended with its video', () => {
+  test('goes on with another attempt, once, and a worker of the one before stays refused', async () => {
+    const tasks = await created()
+    await tasks.claim(TASK, 'a', 90_000, 1)
+    await tasks.fail(TASK, videoError('cancelled'))
+    const revived = await Promise.all([tasks.revive(TASK), tasks.revive(TASK)])
+    expect(revived.filter(Boolean)).toHaveLength(1)
+    expect(await tasks.renew(TASK, 'a', 99_000)).toBe(false)
+    expect(await tasks.claim(TASK, 'a', 99_000, 1)).toBe(false)
+    expect(await tasks.claim(NEXT, 'b', 99_000, 1)).toBe(true)
+  })
+
+  test.each(['queued', 'done'])('is not one that is %s', async (state) => {
+    const tasks = await created()
+    if (state === 'done') await tasks.settle(TASK)
+    expect(await tasks.revive(TASK)).toBe(false)
   })
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { cache } from '../../../functions/play-redirect/cache.ts'
+import { cache } from '../../shared/cache.ts'
 
 const options = { maxWeight: 3, weigh: () => 1, lifeMs: () => 100 }
 
