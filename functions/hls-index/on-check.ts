@@ -28,7 +28,8 @@ export async function onCheck(event: unknown, deps: Deps): Promise<void> {
   if (message.kind !== 'check') throw new Error(`expected a task of kind check, not ${message.kind}`)
   const outcome = await withLease(deps, message, (lost) => check(message, deps, lost))
   log('info', 'task over', { ...message, outcome })
-  if (outcome === 'done' || outcome === 'given up') await tell(message.mediaId, deps)
+  // Also when it was refused: whoever finished it may have died before it told anybody.
+  if (outcome !== 'lost') await tell(message.mediaId, deps)
 }
 
 async function check(message: TaskMessage, deps: Deps, lost: AbortSignal): Promise<void> {

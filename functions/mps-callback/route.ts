@@ -12,7 +12,8 @@ export interface Deps {
 }
 
 const format = 'must be 16 letters and digits'
-const Body = v.strictObject(
+/** The body of `POST /callbacks/transcode`. */
+export const Body = v.strictObject(
   { mediaId: v.pipe(v.string(format), v.regex(/^[A-Za-z0-9]{16}$/, format)) },
   'must be a JSON object',
 )

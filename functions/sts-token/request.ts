@@ -13,7 +13,7 @@ const MEDIA_TYPE = /^[\w.+-]{1,60}\/[\w.+-]{1,60}(; ?[\w.+-]+=("[^"\p{Cc}]*"|[\w
 const wholeBytes = 'must be a whole number of bytes, at least 1'
 
 /** The body of `POST /v1/uploads`; `Content-Type` is only a hint, what the file is shows when it is read. */
-const Body = v.strictObject(
+export const Body = v.strictObject(
   {
     fileName: text(255),
     sizeBytes: v.pipe(v.number(wholeBytes), v.safeInteger(wholeBytes), v.minValue(1, wholeBytes)),
@@ -24,7 +24,7 @@ const Body = v.strictObject(
     ),
     title: v.optional(text(255)),
     sha256: v.optional(
-      v.pipe(v.string('must be 64 hexadecimal digits'), v.regex(/^[\da-f]{64}$/i, 'must be 64 hexadecimal digits')),
+      v.pipe(v.string('must be 64 hexadecimal digits'), v.regex(/^[\da-fA-F]{64}$/, 'must be 64 hexadecimal digits')),
     ),
     classId: v.optional(
       v.pipe(
@@ -55,11 +55,4 @@ export function uploadWish(body: unknown, maxSourceBytes: number): UploadWish {
 /** The title of an upload that has none: its file's name without the ending. */
 export function titleOf(wish: UploadWish): string {
   return wish.title ?? wish.fileName.replace(/(?<=.)\.[^.]{1,5}$/u, '')
-}
-
-/** The `Idempotency-Key` header; throws `invalid_request` when it is not 1 to 255 visible ASCII characters. */
-export function idempotencyKeyOf(request: Request): string | undefined {
-  const key = request.headers.get('idempotency-key') ?? undefined
-  if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key
-  throw new AppError('invalid_request', 'Idempotency-Key must be 1 to 255 visible ASCII characters')
 }

@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto'
 import type { UploadCreated, UploadTarget } from '../../shared/api.ts'
 import { authorizationOf } from '../../shared/authorization.ts'
 import { AppError } from '../../shared/errors.ts'
 import { jsonBody, ok } from '../../shared/http.ts'
+import { firstWith, idempotencyKeyOf } from '../../shared/idempotency.ts'
 import { routes } from '../../shared/routes.ts'
 import type { DueTable } from '../../shared/tables/due.ts'
 import type { IdempotencyTable } from '../../shared/tables/idempotency.ts'
 import { isOpen, type Upload, type UploadsTable } from '../../shared/tables/uploads.ts'
-import { idempotencyKeyOf, titleOf, type UploadWish, uploadWish } from './request.ts'
+import { titleOf, type UploadWish, uploadWish } from './request.ts'
 
 export interface Deps {
   readonly uploads: UploadsTable
@@ -25,6 +25,9 @@ export interface Deps {
   readonly uploadExpiresMs: number
 }
 
+/** When one looks first whether the bytes are there though nobody has said so. */
+const FIRST_LOOK_MS = 600_000
+
 /** `POST /v1/uploads`: who may upload what, and with which rights. */
 export const onRequest = routes<Deps>((app) => {
   app.get('/healthz/sts-token', () => ok({ status: 'ok' }))
@@ -34,24 +37,12 @@ export const onRequest = routes<Deps>((app) => {
 async function begin(request: Request, deps: Deps): Promise<UploadCreated> {
   const { accountId } = await deps.verifySession(authorizationOf(request, ['Bearer']).value)
   const key = idempotencyKeyOf(request)
-  const bodySha256 = await sha256(request.clone())
+  const body = await request.clone().text()
   const wish = uploadWish(await jsonBody(request), deps.maxSourceBytes)
-  const uploadId = key === undefined ? deps.newId() : await uploadIdFor(`${accountId}#uploads#${key}`, bodySha256, deps)
+  const repeatable = { key: `${accountId}#uploads#${key}`, body, resourceId: deps.newId() }
+  const uploadId = key === undefined ? repeatable.resourceId : await firstWith(repeatable, deps.idempotency, deps.now())
   const upload = await uploadFor(newUpload(uploadId, accountId, wish, deps), deps)
   return answer(upload, deps)
-}
-
-async function sha256(request: Request): Promise<string> {
-  return createHash('sha256')
-    .update(new Uint8Array(await request.arrayBuffer()))
-    .digest('hex')
-}
-
-/** The upload that the first request with this key made, or is about to make. */
-async function uploadIdFor(key: string, bodySha256: string, deps: Deps): Promise<string> {
-  const first = await deps.idempotency.begin(key, { bodySha256, resourceId: deps.newId() }, deps.now())
-  if (first.bodySha256 === bodySha256) return first.resourceId
-  throw new AppError('idempotency_conflict', 'This Idempotency-Key was used with another body; use a new one')
 }
 
 /** The key holds nothing but a fresh random id, so that the rights for it reach nothing else. */
@@ -78,7 +69,7 @@ function newUpload(uploadId: string, ownerId: string, wish: UploadWish, deps: De
 
 /** Makes the upload, or finds the one that an earlier request with the same idempotency key has made. */
 async function uploadFor(wanted: Upload, deps: Deps): Promise<Upload> {
-  await deps.due.put(`upload#${wanted.uploadId}`, wanted.expiresAt)
+  await deps.due.put(`upload#${wanted.uploadId}`, Math.min(wanted.expiresAt, wanted.createdAt + FIRST_LOOK_MS))
   if (await deps.uploads.create(wanted)) return wanted
   const earlier = await deps.uploads.find(wanted.uploadId)
   if (earlier && isOpen(earlier) && earlier.expiresAt > deps.now()) return earlier

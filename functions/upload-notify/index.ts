@@ -9,6 +9,7 @@ import { dispatch } from '../../shared/dispatch.ts'
 import { drive } from '../../shared/drive.ts'
 import { combined, eventHandler, type FcContext, httpHandler } from '../../shared/fc.ts'
 import { dueTable } from '../../shared/tables/due.ts'
+import { idempotencyTable } from '../../shared/tables/idempotency.ts'
 import { mediaTable } from '../../shared/tables/media.ts'
 import { playbacksTable } from '../../shared/tables/playbacks.ts'
 import { uploadsTable } from '../../shared/tables/uploads.ts'
@@ -32,6 +33,7 @@ function makeDeps({ requestId, credentials }: FcContext): Deps {
     playbacks: playbacksTable(tables),
     videos: videosTable(tables),
     due: dueTable(tables),
+    idempotency: idempotencyTable(tables),
     objects,
     drive: (mediaId) => drive(mediaId, driving),
     verifySession: (token) => sessions.verify(token, Date.now()),

@@ -1,8 +1,8 @@
 import * as v from 'valibot'
+import { type AcceptDeps, accept } from '../../shared/accept.ts'
 import { AppError } from '../../shared/errors.ts'
 import { log } from '../../shared/log.ts'
-import { type AcceptDeps, accept } from './accept.ts'
-import { discard, type RemovableObjects } from './source.ts'
+import { discard, type RemovableObjects } from '../../shared/source.ts'
 
 export interface ObjectDeps extends AcceptDeps {
   readonly objects: AcceptDeps['objects'] & RemovableObjects

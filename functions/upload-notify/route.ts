@@ -1,14 +1,17 @@
+import { accept } from '../../shared/accept.ts'
 import type { UploadCredentials, UploadStatus, UploadTarget } from '../../shared/api.ts'
 import { authorizationOf } from '../../shared/authorization.ts'
 import { AppError } from '../../shared/errors.ts'
 import { ok } from '../../shared/http.ts'
+import { refuseOtherBody } from '../../shared/idempotency.ts'
 import { routes } from '../../shared/routes.ts'
+import { discard } from '../../shared/source.ts'
+import type { IdempotencyTable } from '../../shared/tables/idempotency.ts'
 import { isOpen, type Upload } from '../../shared/tables/uploads.ts'
-import { accept } from './accept.ts'
 import type { ObjectDeps } from './on-object.ts'
-import { discard } from './source.ts'
 
 export interface Deps extends ObjectDeps {
+  readonly idempotency: IdempotencyTable
   /** Whose session this is; throws `AppError`. */
   verifySession(token: string): Promise<{ readonly accountId: string }>
   /** Throws `AppError` unless this is a token of that upload. */
@@ -23,10 +26,10 @@ export const onRequest = routes<Deps>((app) => {
   app.get('/v1/uploads/:id', async (c) => ok(statusOf(await uploadOf(c.req.raw, c.req.param('id'), c.env))))
   app.delete('/v1/uploads/:id', async (c) => cancel(await uploadOf(c.req.raw, c.req.param('id'), c.env), c.env))
   app.post('/v1/uploads/:id/credentials', async (c) =>
-    ok(await renew(await uploadOf(c.req.raw, c.req.param('id'), c.env), c.env)),
+    ok(await renew(await uploadToChange('credentials', c.req.raw, c.req.param('id'), c.env), c.env)),
   )
   app.post('/v1/uploads/:id/complete', async (c) =>
-    ok(await accept(await uploadOf(c.req.raw, c.req.param('id'), c.env), c.env)),
+    ok(await accept(await uploadToChange('complete', c.req.raw, c.req.param('id'), c.env), c.env)),
   )
 })
 
@@ -38,6 +41,13 @@ async function uploadOf(request: Request, uploadId: string, deps: Deps): Promise
   const upload = await deps.uploads.find(uploadId)
   if (upload && (accountId === undefined || accountId === upload.ownerId)) return upload
   throw new AppError('upload_not_found', 'There is no such upload, or it belongs to somebody else')
+}
+
+/** For requests that may be repeated with an `Idempotency-Key` and without. */
+async function uploadToChange(route: string, request: Request, uploadId: string, deps: Deps): Promise<Upload> {
+  const upload = await uploadOf(request, uploadId, deps)
+  await refuseOtherBody(request, `${uploadId}#${route}`, deps)
+  return upload
 }
 
 /** Fresh rights for the same key, so that an upload can go on after its credentials have expired. */

@@ -84,6 +84,13 @@ describe('an output that is whole', () => {
     expect(await outcome()).toEqual(done)
   })
 
+  test('is told of again when the check is delivered again: the first one may have died in between', async () => {
+    const { outcome, notices } = await finished()
+    await outcome()
+    expect(await outcome()).toEqual(done)
+    expect(notices).toEqual([MEDIA, MEDIA])
+  })
+
   test('passes although nobody could be told: it is found by whoever looks next', async () => {
     const { outcome, deps } = await finished()
     deps.notify = async () => Promise.reject(new Error('no answer'))
@@ -167,11 +174,10 @@ describe('a source that is no longer the one that was accepted', () => {
 
 describe('a check', () => {
   test('that another worker holds is left alone', async () => {
-    const { deps, notices } = await finished()
+    const { deps } = await finished()
     await deps.tasks.claim({ mediaId: MEDIA, taskId: 'check', attempt: 1 }, 'other', 2_000_000, 1)
     await onCheck(message, deps)
     expect((await deps.tasks.all(MEDIA))[0]).toMatchObject({ state: 'running', leaseOwner: 'other' })
-    expect(notices).toEqual([])
   })
 
   test('of another plan does not pass', async () => {

@@ -8,9 +8,11 @@ const holder = `Upload token-of-${waiting.uploadId}`
 async function world() {
   const made = newWorld()
   await made.deps.uploads.create(waiting)
-  const ask = async (method: string, path = '', authorization = owner) => {
+  const ask = async (method: string, path = '', authorization = owner, more: { key?: string; body?: string } = {}) => {
     const url = `http://api/v1/uploads/${waiting.uploadId}${path}`
-    const response = await onRequest(new Request(url, { method, headers: { authorization } }), made.deps)
+    const headers = { authorization, ...(more.key === undefined ? {} : { 'idempotency-key': more.key }) }
+    const init = { method, headers, ...(more.body === undefined ? {} : { body: more.body }) }
+    const response = await onRequest(new Request(url, init), made.deps)
     const text = await response.text()
     return { status: response.status, data: text === '' ? undefined : (JSON.parse(text) as { data: unknown }).data }
   }
@@ -126,6 +128,41 @@ describe('complete', () => {
     const answer = await ask('POST', '/complete', holder)
     expect(answer).toMatchObject({ status: 200, data: { videoId: waiting.videoId, status: 'processing' } })
     expect(await ask('POST', '/complete')).toEqual(answer)
+  })
+})
+
+describe.each(['/complete', '/credentials'])('an Idempotency-Key at %s', (path) => {
+  test('may be sent again with the same body, by the owner and by the holder of the token', async () => {
+    const { ask, bucket } = await world()
+    bucket.set(waiting.key, film)
+    const first = await ask('POST', path, owner, { key: 'k' })
+    expect(first.status).toBe(200)
+    expect(await ask('POST', path, holder, { key: 'k' })).toEqual(first)
+  })
+
+  test('is refused with another body, and stands for one request only', async () => {
+    const { ask, bucket, deps } = await world()
+    bucket.set(waiting.key, film)
+    await ask('POST', path, owner, { key: 'k' })
+    const before = await deps.uploads.find(waiting.uploadId)
+    await expect(ask('POST', path, owner, { key: 'k', body: '{}' })).rejects.toMatchObject({
+      code: 'idempotency_conflict',
+    })
+    expect(await deps.uploads.find(waiting.uploadId)).toEqual(before)
+    expect((await ask('POST', path, owner, { key: 'l', body: '{}' })).status).toBe(200)
+  })
+
+  test.each(['', 'a b', 'ü', 'x'.repeat(256)])('is refused as "%s"', async (key) => {
+    const { ask } = await world()
+    await expect(ask('POST', path, owner, { key })).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+
+  test('of a stranger leaves no trace', async () => {
+    const { ask, tables } = await world()
+    await expect(ask('POST', path, 'Bearer session-of-bob', { key: 'k' })).rejects.toMatchObject({
+      code: 'upload_not_found',
+    })
+    expect(tables.rows('idempotency')).toEqual([])
   })
 })
 

@@ -1,10 +1,11 @@
 import type { Deps } from '../../../functions/upload-notify/route.ts'
-import type { StoredObject } from '../../../functions/upload-notify/source.ts'
 import { drive } from '../../../shared/drive.ts'
 import { AppError } from '../../../shared/errors.ts'
 import { invocationId } from '../../../shared/plan.ts'
+import type { StoredObject } from '../../../shared/source.ts'
 import type { Row } from '../../../shared/tables/client.ts'
 import { dueTable } from '../../../shared/tables/due.ts'
+import { idempotencyTable } from '../../../shared/tables/idempotency.ts'
 import { mediaTable } from '../../../shared/tables/media.ts'
 import { playbacksTable } from '../../../shared/tables/playbacks.ts'
 import { type Upload, uploadsTable } from '../../../shared/tables/uploads.ts'
@@ -54,6 +55,7 @@ export function newWorld(onOperation?: (operation: TableOperation) => void | Pro
     playbacks: playbacksTable(tables),
     videos: videosTable(tables),
     due: dueTable(tables),
+    idempotency: idempotencyTable(tables),
     objects: {
       head: async (key) => bucket.get(key),
       isSymlink: async (key) => symlinks.has(key),
