@@ -1,5 +1,5 @@
 import type { Plan, PlannedRendition, PlannedTask } from '../../shared/plan.ts'
-import { packetNear, SAMPLE_RATE } from './segment-grid.ts'
+import { EPOCH_US, packetNear, SAMPLE_RATE } from './segment-grid.ts'
 
 /** What the source is read from: a signed URL, bound to the bytes that were accepted. */
 export interface SourceInput {
@@ -27,8 +27,6 @@ export interface FfmpegJob {
   readonly outputs: readonly { readonly options: readonly string[]; readonly path: string }[]
 }
 
-/** Every output begins at this time: B-frames make the first DTS earlier than the first picture, and TS has no negative times. */
-export const EPOCH_US = 10_000_000
 const TICKS = 90_000
 
 /** A source is somebody else's file: a playlist named .mp4 would otherwise be followed to any host. */
@@ -36,6 +34,11 @@ const FORMATS = 'mov,matroska,avi,flv,mpegts,mpeg,asf,ogg,wav,mp3,aac'
 /** Never two frames at one time: a transport stream has no place for the second. */
 const LATER = 'isnan(prev_selected_pts)+gt(pts\\,prev_selected_pts)'
 const PROTOCOLS = 'http,https,tcp,tls'
+/**
+ * Less than a tick. With no offset at all, ffmpeg moves a transport stream that begins at exactly 0 by the start of the
+ * streams that are read, `-copyts` or not ("Correcting start time" in process_input of ffmpeg.c).
+ */
+const NO_CORRECTION = '0.000001'
 
 /** Options that stand before `-i` for ffmpeg and ffprobe alike. */
 function readOptions({ etag, host }: SourceInput): string[] {
@@ -56,19 +59,36 @@ export function describeArgs(source: SourceInput): string[] {
 
 /** Arguments of ffprobe that print one line a packet. */
 export function packetArgs(source: SourceInput, entries: string): string[] {
-  return ['-v', 'error', '-of', 'csv=p=0', '-show_entries', entries, ...readOptions(source), source.url]
+  // Warnings, since that a packet is damaged is one, and older builds have no flag for it.
+  return ['-v', 'warning', '-of', 'csv=p=0', '-show_entries', entries, ...readOptions(source), source.url]
 }
 
 /**
  * Decodes the picture as an encoding would and writes the time of every frame to a file, one line each; for sources whose
  * packets do not tell. ffprobe would leave out times that ffmpeg fills in.
  */
-export function listFramesJob(source: SourceInput, path: string, features: Features): FfmpegJob {
+export function listFramesJob(source: SourceInput, path: string, threads: number, features: Features): FfmpegJob {
   const sync = [features.fpsMode ? '-fps_mode' : '-vsync', 'passthrough', '-enc_time_base', '1:90000']
   return {
-    ...inputOf(source, []),
+    // As many threads as will decode it for the encoding: what is shown of a damaged picture depends on them.
+    ...inputOf(source, ['-threads', `${threads}`]),
     filter: `[0:V:0]settb=1/90000,select='${LATER}'[v]`,
     outputs: [{ options: ['-map', '[v]', ...sync, '-c:v', 'wrapped_avframe', '-f', 'framecrc'], path }],
+  }
+}
+
+/**
+ * Lists the IDR pictures of H.264 to one file, and to another the parameter sets that a copy would have before each, one
+ * line and checksum a picture. Nothing is decoded.
+ */
+export function listKeyPicturesJob(source: SourceInput, pictures: string, parameters: string): FfmpegJob {
+  const list = (filters: string) => ['-map', '0:V:0', '-c:v', 'copy', '-bsf:v', filters, '-f', 'framecrc']
+  return {
+    ...inputOf(source, []),
+    outputs: [
+      { options: list('filter_units=pass_types=5'), path: pictures },
+      { options: list('h264_mp4toannexb,filter_units=pass_types=7-8'), path: parameters },
+    ],
   }
 }
 
@@ -143,7 +163,7 @@ export function audioJob(source: SourceInput, plan: Plan, task: PlannedTask, dir
 function inputOf(source: SourceInput, options: readonly string[]) {
   // Encoding reads slower than servers like to send, so a dropped connection is taken up again where it stopped.
   const steady = ['-reconnect', '1', '-reconnect_delay_max', '10']
-  const common = ['-nostdin', '-hide_banner', '-nostats', '-v', 'warning', '-copyts']
+  const common = ['-nostdin', '-hide_banner', '-nostats', '-v', 'warning', '-copyts', '-itsoffset', NO_CORRECTION]
   return { inputOptions: [...common, ...options, ...steady, ...readOptions(source)], input: source.url }
 }
 
@@ -201,6 +221,7 @@ function encoderOptions(rung: PlannedRendition): string[] {
   return [
     ...['-c:v', 'libx264', '-preset', encoder.preset, '-crf', `${encoder.crf}`],
     ...['-maxrate', `${encoder.maxrateKbps}k`, '-bufsize', `${encoder.bufsizeKbps}k`],
+    ...(encoder.bFrames === undefined ? [] : ['-bf', `${encoder.bFrames}`]),
     ...['-profile:v', encoder.profile, '-level', (encoder.level / 10).toFixed(1), '-threads', `${encoder.threads}`],
     // The time base is that of MPEG-TS; older builds would take it for the frame rate in rate control.
     ...['-x264-params', `fps=${Math.round(rung.frameRate * 1000)}/1000`],

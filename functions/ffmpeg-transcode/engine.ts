@@ -29,7 +29,10 @@ function pictureObstacle({ info }: SourceProbe): string | undefined {
   const cap = maxRateKbps(video.width, video.height, video.frameRate)
   const rules: readonly (readonly [holds: boolean, otherwise: string])[] = [
     [video.codec === 'h264', `the picture is ${video.codec.toUpperCase()} and not H.264`],
-    [video.pixelFormat === 'yuv420p', `the picture is stored as ${video.pixelFormat}, which few players can show`],
+    [
+      video.pixelFormat === 'yuv420p',
+      `the picture is stored as ${video.pixelFormat || 'something unknown'}, which few players can show`,
+    ],
     [COPY_PROFILES.includes(video.profile.toLowerCase()), `its H.264 profile (${video.profile}) is unusual`],
     [video.level > 0 && video.level <= MAX_LEVEL, `its H.264 level (${video.level / 10}) is too high for many players`],
     [!video.hdr, 'the picture is HDR'],

@@ -27,7 +27,7 @@ export interface MediaTools {
   probe(args: readonly string[], onLine: (line: string) => void, options: RunOptions): Promise<string>
 }
 
-/** ffmpeg or ffprobe did not end well; `stderr` is the end of what it said. */
+/** ffmpeg or ffprobe did not end well; `stderr` is the beginning and the end of what it said. */
 export class ToolError extends Error {
   readonly stderr: string
 
@@ -107,6 +107,12 @@ function reasonOf(signal: AbortSignal): string {
 /** Static builds load character tables of this machine's libc, which is not theirs, and crash; without them they do not. */
 const NO_TABLES = { GCONV_PATH: '/nonexistent' }
 
+/** The first half and the last of what may be kept: the cause is often said first, the outcome last. */
+function endsOf(text: string): string {
+  if (text.length <= STDERR_BYTES) return text
+  return text.slice(0, STDERR_BYTES / 2) + text.slice(-STDERR_BYTES / 2)
+}
+
 /** fluent-ffmpeg's own ffprobe holds all output in memory and cannot be killed; a long film has a million packets. */
 async function runLines(
   program: string,
@@ -119,7 +125,7 @@ async function runLines(
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env, signal, killSignal: 'SIGKILL' })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr = (stderr + text).slice(-STDERR_BYTES)
+    stderr = endsOf(stderr + text)
   })
   createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine)
   const ended = new Promise<number | null>((resolve, reject) => {

@@ -16,6 +16,7 @@ import { probeSource, type SourceAccess } from './probe.ts'
 import { byAddress } from './reach.ts'
 import { ship } from './ship.ts'
 import type { SourceLimits } from './source.ts'
+import { decodeFromFirstPicture, recognisable } from './ts.ts'
 import { verifySegment } from './verify.ts'
 
 export interface Deps extends LeaseDeps {
@@ -55,7 +56,8 @@ export async function onTask(message: TaskMessage, deps: Deps): Promise<void> {
     }
   })
   log('info', 'task over', { ...message, outcome })
-  if (outcome === 'done' || outcome === 'given up') await tell(message.mediaId, deps)
+  // Also when it was refused: whoever finished it may have died before it told anybody.
+  if (outcome !== 'lost') await tell(message.mediaId, deps)
 }
 
 async function work(message: TaskMessage, deps: Deps, signal: AbortSignal): Promise<void> {
@@ -80,7 +82,7 @@ async function openSource(media: Media, deps: Deps): Promise<SourceAccess> {
 }
 
 async function probe(media: Media, source: SourceAccess, deps: Deps, signal: AbortSignal): Promise<void> {
-  const found = await probeSource(source, deps.tools, signal, deps.sourceLimits)
+  const found = await probeSource(source, deps.tools, signal, { threads: deps.threads, limits: deps.sourceLimits })
   const plan = identify(makePlan(found, { threads: deps.threads }), media.sourceEtag)
   // Losing to another attempt is fine: a plan is saved, and it is the one that counts.
   await deps.media.savePlan(media.mediaId, plan, found.info)
@@ -137,8 +139,9 @@ function shipDeps(media: Media, plan: Plan, deps: Deps) {
     now: deps.now,
     async store(rendition: string, index: number, bytes: Uint8Array): Promise<number> {
       verifySegment(bytes, plan, rendition, index)
+      if (index === 0) decodeFromFirstPicture(bytes)
       const key = segmentKey(media.mediaId, plan.planId, rendition, index)
-      const { sizeBytes } = await deps.outputs.putNew(key, bytes, 'video/mp2t')
+      const { sizeBytes } = await deps.outputs.putNew(key, recognisable(bytes), 'video/mp2t')
       return sizeBytes
     },
     async list(runs: Parameters<SegmentsTable['publish']>[2]): Promise<void> {

@@ -6,12 +6,17 @@ export interface Track {
   readonly key: boolean[]
   readonly discarded: boolean[]
   bytes: number
+  /** The earliest decoding time; the latest so far, and how far a later packet went back behind it. */
+  earliest: number
+  latest: number
+  setback: number
 }
 
 export interface Packets {
   readonly track: Track
   /** The sound needs no list: where it begins and ends, in units of its stream. */
   readonly sound: { count: number; first: number; end: number }
+  /** Packets with a flag that says so, and more when the reader complained. */
   corrupt: number
   /** The reader met the end of the file inside a packet. */
   endsEarly: boolean
@@ -23,7 +28,17 @@ export const PACKET_ENTRIES = 'packet=stream_index,pts,dts,duration,size,flags'
 /** An empty record to be filled line by line, so that a long film is never held as text. */
 export function emptyPackets(): Packets {
   return {
-    track: { times: [], lengths: [], sizes: [], key: [], discarded: [], bytes: 0 },
+    track: {
+      times: [],
+      lengths: [],
+      sizes: [],
+      key: [],
+      discarded: [],
+      bytes: 0,
+      earliest: Number.POSITIVE_INFINITY,
+      latest: Number.NEGATIVE_INFINITY,
+      setback: 0,
+    },
     sound: { count: 0, first: Number.POSITIVE_INFINITY, end: Number.NEGATIVE_INFINITY },
     corrupt: 0,
     endsEarly: false,
@@ -49,6 +64,12 @@ function addVideo(packets: Packets, fields: readonly string[]): void {
   track.key.push(flags.includes('K'))
   track.discarded.push(flags.includes('D'))
   track.bytes += size
+  const decoded = Number(fields[2])
+  if (Number.isFinite(decoded)) {
+    track.setback = Math.max(track.setback, track.latest - decoded)
+    track.latest = Math.max(track.latest, decoded)
+    track.earliest = Math.min(track.earliest, decoded)
+  }
   if (flags.includes('C')) packets.corrupt += 1
 }
 

@@ -1,7 +1,16 @@
 import type { Plan, PlannedRendition, PlannedTask } from '../../shared/plan.ts'
 import { chooseEngine } from './engine.ts'
 import { avcCodec, ladder, type Rung, videoEncoder } from './ladder.ts'
-import { type AudioGrid, audioGrid, copyGrid, encodeGrid, lengths, SEGMENT_US, type VideoGrid } from './segment-grid.ts'
+import {
+  type AudioGrid,
+  audioGrid,
+  copyGrid,
+  encodeGrid,
+  lengths,
+  MAX_LEAD_US,
+  SEGMENT_US,
+  type VideoGrid,
+} from './segment-grid.ts'
 import type { SourceProbe } from './source.ts'
 
 export interface PlanOptions {
@@ -46,7 +55,7 @@ export function makePlan(probe: SourceProbe, options: PlanOptions): Omit<Plan, '
 
 function encodedRendition(probe: SourceProbe, rung: Rung, grid: VideoGrid, threads: number): PlannedRendition {
   const { frameRate } = probe.info.video
-  const encoder = videoEncoder(rung, frameRate, threads)
+  const encoder = { ...videoEncoder(rung, frameRate, threads), ...frameOrder(probe.framesUs) }
   // Over one segment a buffer that starts nine tenths full may add itself to the rate (x264's vbv-init).
   const peakKbps = encoder.maxrateKbps + (0.9 * encoder.bufsizeKbps * 1e6) / SEGMENT_US
   return {
@@ -58,6 +67,12 @@ function encodedRendition(probe: SourceProbe, rung: Rung, grid: VideoGrid, threa
     encoder,
     durationsUs: lengths(grid.boundariesUs),
   }
+}
+
+/** x264 begins to decode two frames before it begins to show: too early where the first frames stand for long. */
+function frameOrder(framesUs: readonly number[]): { bFrames?: 0 } {
+  const leadUs = (framesUs[2] ?? framesUs.at(-1) ?? 0) - (framesUs[0] ?? 0)
+  return leadUs > MAX_LEAD_US ? { bFrames: 0 } : {}
 }
 
 function copiedRendition(probe: SourceProbe, rung: Rung, grid: VideoGrid): PlannedRendition {

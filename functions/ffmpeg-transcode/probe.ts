@@ -5,10 +5,19 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { errorFields, log } from '../../shared/log.ts'
 import { TaskFailure } from '../../shared/video-errors.ts'
-import { describeArgs, listFramesJob, packetArgs, type SourceInput } from './args.ts'
-import { assertUnchanged, endedEarly, lostConnection, type SourceHead, unreadable } from './faults.ts'
+import {
+  describeArgs,
+  type Features,
+  type FfmpegJob,
+  listFramesJob,
+  listKeyPicturesJob,
+  packetArgs,
+  type SourceInput,
+} from './args.ts'
+import { chooseEngine } from './engine.ts'
+import { assertUnchanged, endedEarly, lostConnection, type SourceHead, sawDamage, unreadable } from './faults.ts'
 import { type MediaTools, ToolError } from './ffmpeg.ts'
-import { describeSource, packetsTellFrames } from './frames.ts'
+import { describeSource, type KeyPictures, keyPictureObstacle, packetsTellFrames } from './frames.ts'
 import { addPacketLine, emptyPackets, PACKET_ENTRIES, type Packets } from './packets.ts'
 import {
   type ChosenStreams,
@@ -24,6 +33,12 @@ export interface SourceAccess extends SourceInput {
   head(): Promise<SourceHead | undefined>
 }
 
+export interface ProbeOptions {
+  /** Threads that decode. */
+  readonly threads: number
+  readonly limits?: SourceLimits | undefined
+}
+
 type Ask = (args: readonly string[], onLine: (line: string) => void) => Promise<string>
 
 /** Reads container, streams and every packet; throws `TaskFailure` with what is wrong with the source. */
@@ -31,13 +46,17 @@ export async function probeSource(
   source: SourceAccess,
   tools: MediaTools,
   signal: AbortSignal,
-  limits: SourceLimits = SOURCE_LIMITS,
+  options: ProbeOptions,
 ): Promise<SourceProbe> {
+  const { limits = SOURCE_LIMITS, threads } = options
   const ask = asker(source, tools, signal)
   const chosen = chooseStreams(await describe(source, ask), limits)
   const packets = await readPackets(source, chosen, ask)
-  const decoded = packetsTellFrames(chosen, packets) ? undefined : await decodedTicks(source, tools, signal)
-  return describeSource(chosen, packets, decoded, limits)
+  const list = lister(source, tools, signal)
+  const told = packetsTellFrames(chosen, packets)
+  const found = describeSource(chosen, packets, told ? undefined : await decodedTicks(source, list, threads), limits)
+  if (chooseEngine(found).engine !== 'copy') return found
+  return { ...found, copyObstacle: keyPictureObstacle(packets.track, await keyPictures(source, list)) }
 }
 
 function asker(source: SourceAccess, tools: MediaTools, signal: AbortSignal): Ask {
@@ -70,30 +89,54 @@ async function readPackets(source: SourceAccess, chosen: ChosenStreams, ask: Ask
   )
   await assertRead(source, stderr)
   packets.endsEarly = endedEarly(stderr)
+  if (sawDamage(stderr)) packets.corrupt += 1
   return packets
 }
 
-/** Ticks of 90 kHz of every frame, as ffmpeg decodes them. */
-async function decodedTicks(source: SourceAccess, tools: MediaTools, signal: AbortSignal): Promise<number[]> {
-  const dir = await mkdtemp(join(tmpdir(), 'yunbo-'))
-  const list = join(dir, 'frames')
-  try {
-    const { features } = await tools.binaries()
-    const run = await tools.transcode(listFramesJob(source, list, features), { signal })
-    await assertRead(source, await explained(run.done, source, signal))
-    return await readTicks(list)
-  } finally {
-    await rm(dir, { recursive: true, force: true })
+/** Runs ffmpeg to write lists into files, and gives what is wanted of every line. */
+type List = (
+  count: number,
+  job: (paths: readonly string[], features: Features) => FfmpegJob,
+  pick: (fields: readonly string[]) => string,
+) => Promise<{ said: string; lists: string[][] }>
+
+function lister(source: SourceAccess, tools: MediaTools, signal: AbortSignal): List {
+  return async (count, job, pick) => {
+    const dir = await mkdtemp(join(tmpdir(), 'yunbo-'))
+    const paths = Array.from({ length: count }, (_, at) => join(dir, `list${at}`))
+    try {
+      const { features } = await tools.binaries()
+      const run = await tools.transcode(job(paths, features), { signal })
+      const said = await explained(run.done, source, signal)
+      await assertRead(source, said)
+      return { said, lists: await Promise.all(paths.map((path) => readList(path, pick))) }
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
   }
 }
 
 /** Lines are `stream, dts, pts, duration, size, checksum`; those that begin with # are about the file. */
-async function readTicks(path: string): Promise<number[]> {
-  const ticks: number[] = []
+async function readList(path: string, pick: (fields: readonly string[]) => string): Promise<string[]> {
+  const picked: string[] = []
   for await (const line of createInterface({ input: createReadStream(path) })) {
-    if (!line.startsWith('#')) ticks.push(Number(line.split(',')[2]))
+    if (!line.startsWith('#')) picked.push(pick(line.split(',')))
   }
-  return ticks.filter(Number.isFinite)
+  return picked
+}
+
+/** Ticks of 90 kHz of every frame, as ffmpeg decodes them. */
+async function decodedTicks(source: SourceAccess, list: List, threads: number): Promise<number[]> {
+  const job = ([path = '']: readonly string[], features: Features) => listFramesJob(source, path, threads, features)
+  const { lists } = await list(1, job, (fields) => fields[2] ?? '')
+  return (lists[0] ?? []).map(Number).filter(Number.isFinite)
+}
+
+async function keyPictures(source: SourceAccess, list: List): Promise<KeyPictures> {
+  const job = ([pictures = '', parameters = '']: readonly string[]) => listKeyPicturesJob(source, pictures, parameters)
+  const { said, lists } = await list(2, job, (fields) => `${fields[4]},${fields[5]}`)
+  const [pictures = [], parameters = []] = lists
+  return { count: pictures.length, damaged: sawDamage(said), parameters }
 }
 
 /** A connection that broke ends ffprobe as if the file had ended, and with success. */

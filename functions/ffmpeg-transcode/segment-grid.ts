@@ -1,3 +1,8 @@
+/** Every output begins at this time: B-frames make the first DTS earlier than the first picture, and TS has no negative times. */
+export const EPOCH_US = 10_000_000
+/** How much earlier decoding may begin than showing, with room to spare. */
+export const MAX_LEAD_US = EPOCH_US / 2
+
 /** Length that every segment aims at. */
 export const SEGMENT_US = 4_000_000
 /** A last piece shorter than this joins the one before it. */

@@ -14,6 +14,7 @@ export interface FfprobeStream {
   readonly height?: number
   readonly sample_aspect_ratio?: string
   readonly field_order?: string
+  readonly has_b_frames?: number
   readonly color_transfer?: string
   readonly avg_frame_rate?: string
   readonly time_base?: string
@@ -30,7 +31,7 @@ export interface FfprobeStream {
 
 export interface FfprobeReport {
   readonly streams?: readonly FfprobeStream[]
-  readonly format?: { readonly format_name?: string; readonly duration?: string; readonly bit_rate?: string }
+  readonly format?: { readonly format_name?: string; readonly start_time?: string; readonly duration?: string }
 }
 
 /** The streams that are used: the first picture that is not cover art, and the first sound. */
@@ -65,16 +66,27 @@ export function chooseStreams(report: FfprobeReport, limits: SourceLimits = SOUR
   if (codec_name === undefined || codec_name === 'none' || codec_name === 'unknown') {
     throw new TaskFailure('unsupported_source', 'The picture of the file is in a format that we cannot decode.')
   }
-  if (width * height > limits.maxPixels) {
-    throw new TaskFailure('source_too_large', `The picture is ${width} × ${height}; that is larger than we accept.`)
-  }
-  if (width < 2 || height < 2)
-    throw new TaskFailure('source_damaged', 'The file does not say how large its picture is.')
+  assertSize({ width, height }, limits)
+  assertSize(videoInfo(video, 0, 0, 0), limits)
   const container = (report.format?.format_name ?? '').split(',')[0] ?? ''
   const promisedSeconds = promised(video, report)
-  assertDuration(promisedSeconds * 1000, limits)
+  // Matroska promises where the picture ends, the others how long it is.
+  const fromSeconds = container === 'matroska' ? finite(report.format?.start_time) : 0
+  assertDuration((promisedSeconds - fromSeconds) * 1000, limits)
   const audio = streams.find((one) => one.codec_type === 'audio' && Number(one.channels ?? 0) > 0)
   return { container, video, audio, videoStreams: pictures.length, promisedSeconds }
+}
+
+/** The longest side that H.264 can be encoded with. */
+const MAX_SIDE = 16_384
+
+function assertSize({ width, height }: { width: number; height: number }, limits: SourceLimits): void {
+  const least = Math.min(width, height)
+  if (least < 1) throw new TaskFailure('source_damaged', 'The file does not say how large its picture is.')
+  if (least < 2) throw new TaskFailure('unsupported_source', 'The picture is only one pixel wide or high.')
+  if (width * height > limits.maxPixels || Math.max(width, height) > MAX_SIDE) {
+    throw new TaskFailure('source_too_large', `The picture is ${width} × ${height}; that is larger than we accept.`)
+  }
 }
 
 function noPicture(streams: readonly FfprobeStream[]): TaskFailure {

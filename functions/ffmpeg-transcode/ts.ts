@@ -26,18 +26,59 @@ const AAC = 0x0f
 
 /** Reads a whole segment (ISO/IEC 13818-1): what it begins with, and how many units of picture and sound are in it. */
 export function scanSegment(bytes: Uint8Array): ScannedSegment {
-  const reader = makeReader()
-  for (let at = 0; at + PACKET <= bytes.length; at += PACKET) {
-    const packet = bytes.subarray(at, at + PACKET)
-    if (packet[0] !== SYNC) return { startsWithTables: false, video: undefined, audio: undefined }
-    reader.read(packet)
-  }
+  const reader = readAll(bytes)
+  if (!reader) return { startsWithTables: false, video: undefined, audio: undefined }
   const { video, audio } = reader
   return {
     startsWithTables: tablesFirst(bytes, reader.mapPid()),
     video: video.units.length === 0 ? undefined : describeVideo(video.units),
     audio: audio.units.length === 0 ? undefined : describeAudio(audio.units),
   }
+}
+
+/** Readers tell a transport stream by its packets (libavformat/mpegts.c asks for 11 of up to 204 bytes). */
+const LEAST_PACKETS = 16
+/** Identifier 0x1fff: padding, which every reader passes over. */
+const NULL_PACKET = Uint8Array.from({ length: PACKET }, (_, at) => [SYNC, 0x1f, 0xff, 0x10][at] ?? 0xff)
+
+/** The same segment, padded where it is so short that a reader would take it for something else. */
+export function recognisable(bytes: Uint8Array): Uint8Array {
+  const missing = LEAST_PACKETS - Math.floor(bytes.length / PACKET)
+  return missing <= 0 ? bytes : join([bytes, ...Array.from({ length: missing }, () => NULL_PACKET)])
+}
+
+/**
+ * Moves the first decoding times of a first segment, in place, to between the first picture and the next one. Reordering
+ * makes the encoder's begin before the first picture; hls.js takes the earliest time of any kind as the start of the
+ * playlist, and would show everything late by that much. Presentation times stay as they are.
+ */
+export function decodeFromFirstPicture(bytes: Uint8Array): void {
+  const units = readAll(bytes)?.video.units ?? []
+  const start = units[0]?.pts ?? Number.NaN
+  const early = units.findIndex((unit) => dtsOf(unit.head) > start)
+  const count = early === -1 ? units.length : early
+  // The next decoding time that stays, and every picture that is still to be shown, are later than what is given here.
+  const limit = units.slice(1).reduce((least, unit) => Math.min(least, unit.pts), dtsAt(units, early, start + count))
+  if (limit - start < count || units.slice(0, count).some((unit) => !hasBothTimes(unit.head))) return
+  for (const [at, { head }] of units.slice(0, count).entries()) {
+    writeDts(head, start + Math.floor((at * (limit - start)) / count))
+  }
+}
+
+function dtsAt(units: readonly Unit[], at: number, otherwise: number): number {
+  const unit = units[at]
+  return unit ? dtsOf(unit.head) : otherwise
+}
+
+/** Follows a whole segment; `undefined` when it is not a transport stream throughout. */
+function readAll(bytes: Uint8Array) {
+  const reader = makeReader()
+  for (let at = 0; at + PACKET <= bytes.length; at += PACKET) {
+    const packet = bytes.subarray(at, at + PACKET)
+    if (packet[0] !== SYNC) return undefined
+    reader.read(packet)
+  }
+  return reader
 }
 
 /** Follows the program tables and collects the packets of picture and sound. */
@@ -67,6 +108,8 @@ function pidOf(packet: Uint8Array): number {
 
 interface Unit {
   readonly pts: number
+  /** The first packet's part, which begins with the header; a view of the segment. */
+  readonly head: Uint8Array
   readonly parts: Uint8Array[]
 }
 
@@ -75,7 +118,7 @@ function collector() {
   return {
     units,
     add(payload: Uint8Array, starts: boolean): void {
-      if (starts) units.push({ pts: ptsOf(payload), parts: [payload.subarray(9 + byte(payload, 8))] })
+      if (starts) units.push({ pts: ptsOf(payload), head: payload, parts: [payload.subarray(9 + byte(payload, 8))] })
       else units.at(-1)?.parts.push(payload)
     },
   }
@@ -112,11 +155,30 @@ function mapOf(payload: Uint8Array): [pid: number, type: number][] {
 
 /** Five bytes with marker bits (2.4.3.7). */
 function ptsOf(pes: Uint8Array): number {
-  if ((byte(pes, 7) & 0x80) === 0) return Number.NaN
-  const high = (byte(pes, 9) >> 1) & 0x07
-  const middle = (byte(pes, 10) << 7) | (byte(pes, 11) >> 1)
-  const low = (byte(pes, 12) << 7) | (byte(pes, 13) >> 1)
+  return (byte(pes, 7) & 0x80) === 0 ? Number.NaN : timeAt(pes, 9)
+}
+
+/** The decoding time is that of presentation when it is not written. */
+function dtsOf(pes: Uint8Array): number {
+  return hasBothTimes(pes) ? timeAt(pes, 14) : ptsOf(pes)
+}
+
+function hasBothTimes(pes: Uint8Array): boolean {
+  return (byte(pes, 7) & 0xc0) === 0xc0 && pes.length >= 19
+}
+
+function timeAt(pes: Uint8Array, at: number): number {
+  const high = (byte(pes, at) >> 1) & 0x07
+  const middle = (byte(pes, at + 1) << 7) | (byte(pes, at + 2) >> 1)
+  const low = (byte(pes, at + 3) << 7) | (byte(pes, at + 4) >> 1)
   return high * 2 ** 30 + middle * 2 ** 15 + low
+}
+
+function writeDts(pes: Uint8Array, ticks: number): void {
+  const high = Math.floor(ticks / 2 ** 30) & 0x07
+  const middle = Math.floor(ticks / 2 ** 15) & 0x7fff
+  const low = ticks & 0x7fff
+  pes.set([0x11 | (high << 1), middle >> 7, ((middle << 1) & 0xff) | 1, low >> 7, ((low << 1) & 0xff) | 1], 14)
 }
 
 function describeVideo(units: readonly Unit[]): ScannedVideo {

@@ -1,7 +1,6 @@
 import type { Plan } from '../../shared/plan.ts'
 import { TaskFailure } from '../../shared/video-errors.ts'
-import { EPOCH_US } from './args.ts'
-import { packetNear } from './segment-grid.ts'
+import { EPOCH_US, packetNear } from './segment-grid.ts'
 import { type ScannedStream, scanSegment } from './ts.ts'
 
 /** Rounding may move a time by a tick on the way in and on the way out. */

@@ -65,7 +65,16 @@ export const tools = mediaTools({ ffmpegPath: FFMPEG_PATH, ffprobePath: FFPROBE_
 /** Every claim and renewal is granted; failures are kept. */
 function alwaysMine(errors: VideoError[]): Deps['tasks'] {
   const yes = async () => true
-  const granted = { create: yes, raise: yes, dispatched: yes, claim: yes, renew: yes, finish: yes, settle: yes }
+  const granted = {
+    create: yes,
+    raise: yes,
+    revive: yes,
+    dispatched: yes,
+    claim: yes,
+    renew: yes,
+    finish: yes,
+    settle: yes,
+  }
   return {
     ...granted,
     endAttempt: yes,
@@ -92,6 +101,7 @@ export function bench(source: Awaited<ReturnType<typeof serveFile>>, changes: Pa
     sizeBytes: 0,
     crc64: '',
     fault: undefined,
+    emptiedAt: 0,
     planId: saved.plan?.planId ?? '',
     plan: saved.plan,
     info: saved.info,
