@@ -13,6 +13,7 @@ const USAGE = `Usage: npm start -- [options]
   --host ADDR   address to listen on (127.0.0.1)
   --ephemeral   keep nothing: a temporary folder that is removed at the end
   --no-web      serve no pages
+  --controls    let tests move the clock and set faults over HTTP, under /__local/ (docs/local.md)
   --json        one JSON object a line instead of text
   --help        this text
 `
@@ -22,6 +23,7 @@ export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly projectDir?: string
   readonly createTables?: NonNullable<LocalOptions['createTables']>
+  readonly rolePolicies?: NonNullable<LocalOptions['rolePolicies']>
   /** Where signals come from, and what a second one ends. */
   readonly process: {
     on(signal: string, listener: () => void): unknown
@@ -55,6 +57,7 @@ interface Settings {
   readonly host: string
   readonly ephemeral: boolean
   readonly web: boolean
+  readonly controls: boolean
 }
 
 type Say = (event: 'progress' | 'error' | 'stopping' | 'ready', text: string, fields?: object) => void
@@ -66,8 +69,9 @@ function readSettings(argv: readonly string[]): Settings | undefined {
   if (!/^\d+$/.test(values.port) || port > 65_531) {
     throw new StartupError(`--port takes a number from 0 to 65531, not ${values.port}`)
   }
-  const { data, host, ephemeral } = values
-  return { port, data, host, ephemeral, web: !values['no-web'] }
+  if (values.data === '') throw new StartupError('--data takes the name of a folder')
+  const { data, host, ephemeral, controls } = values
+  return { port, data, host, ephemeral, controls, web: !values['no-web'] }
 }
 
 function parse(argv: readonly string[]) {
@@ -80,39 +84,50 @@ function parse(argv: readonly string[]) {
         host: { type: 'string', default: '127.0.0.1' },
         ephemeral: { type: 'boolean', default: false },
         'no-web': { type: 'boolean', default: false },
+        controls: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     })
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    throw new StartupError(`${message.split('. ')[0]}. Try: npm start -- --help`)
+    throw new StartupError(`${message.split(/[.\n]/)[0]}. Try: npm start -- --help`)
   }
 }
 
 async function runUntilStopped(settings: Settings, context: CommandContext, say: Say): Promise<number> {
   const dataDir = settings.ephemeral ? await mkdtemp(join(tmpdir(), 'yunbo-')) : resolve(settings.data)
   const stop = stopSignal(context.process)
+  const giveUp = new AbortController()
+  void stop.requested.then(() => {
+    say('stopping', 'stopping')
+    giveUp.abort()
+  })
   let local: Local | undefined
   let announced = false
   try {
-    const { port, host, web } = settings
+    const { port, host, web, controls } = settings
     local = await startLocal({
       port,
       host,
       web,
+      controls,
       dataDir,
+      signal: giveUp.signal,
       env: context.env,
       onProgress: (line) => say('progress', line),
       ...(context.projectDir === undefined ? {} : { projectDir: context.projectDir }),
       ...(context.createTables === undefined ? {} : { createTables: context.createTables }),
+      ...(context.rolePolicies === undefined ? {} : { rolePolicies: context.rolePolicies }),
     })
     const ffmpeg = await findFfmpeg(context.projectDir ?? process.cwd(), context.env)
+    giveUp.signal.throwIfAborted()
     await writeCloud(dataDir, local.cloud)
     announced = true
     say('ready', readyBlock(local.cloud, dataDir, ffmpeg), local.cloud)
     await stop.requested
-    say('stopping', 'stopping')
+  } catch (error) {
+    if (error !== giveUp.signal.reason) throw error
   } finally {
     // A start that was refused leaves the file of the one that runs.
     if (announced) await rm(join(dataDir, 'cloud.json'), { force: true })

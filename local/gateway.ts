@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { extname, join, normalize, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { CONTROLS_PATH, type Controls, serveControls } from './controls/http.ts'
 import { refuse } from './fc/http-trigger.ts'
 import type { Fc } from './fc/index.ts'
 import { newRequestId } from './fc/request-id.ts'
@@ -13,6 +14,8 @@ export interface GatewayTarget {
   readonly fc: Pick<Fc, 'routes' | 'http'>
   /** Folder of the built pages; absent: functions only. */
   readonly webDir?: string
+  /** What tests may do over HTTP; absent: nothing. */
+  readonly controls?: Controls
   now(): number
 }
 
@@ -35,6 +38,7 @@ async function serve(
 ): Promise<void> {
   if (!target) return refuse(request, response, 503, 'ServiceUnavailable', 'the local cloud is still starting')
   const path = (request.url ?? '/').split('?')[0] ?? '/'
+  if (target.controls && path.startsWith(CONTROLS_PATH)) return serveControls(request, response, target.controls)
   const route = findRoute(target.fc.routes, path)
   if (route) return target.fc.http(route, request, response)
   if (target.webDir !== undefined && (await servePage(request, response, path, target.webDir))) return

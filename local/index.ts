@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Account, openAccount } from './account.ts'
+import { type MovableClock, openClock } from './controls/clock.ts'
+import { type FaultHooks, type Faults, openFaults } from './controls/faults.ts'
 import { lockData } from './data-lock.ts'
+import { explain } from './explain.ts'
 import { type Fc, startFc } from './fc/index.ts'
-import { ManifestError } from './fc/manifest-error.ts'
+import type { RunningInstance } from './fc/instances.ts'
 import { findRoute } from './fc/routes.ts'
 import { type GatewayTarget, gateway } from './gateway.ts'
 import { startOss } from './oss/index.ts'
@@ -35,6 +38,14 @@ interface TablestoreTarget {
   readonly instance: string
 }
 
+/** What policies name. */
+export interface RolePlace {
+  readonly accountId: string
+  readonly region: string
+  readonly bucket: string
+  readonly instance: string
+}
+
 /** What to run and where. */
 export interface LocalOptions {
   /** Of the gateway; the services take the ports above it. 0: the system chooses each. */
@@ -44,19 +55,35 @@ export interface LocalOptions {
   readonly projectDir?: string
   /** Whether built pages are served beside the functions. */
   readonly web?: boolean
+  /** Whether the controls below can be reached over HTTP too. */
+  readonly controls?: boolean
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly maxInstances?: Readonly<Record<string, number>>
+  /** The machine's time. */
   now?(): number
+  /** RAM policies as JSON text by role name; functions whose role has none may do everything. */
+  rolePolicies?(place: RolePlace): Readonly<Record<string, string>>
   /** Creates the product's tables over the wire. */
   createTables?(target: TablestoreTarget & { accessKeyId: string; accessKeySecret: string }): Promise<void>
   onProgress?(line: string): void
+  /** Gives the start up at its next step; what is up by then is taken down again. */
+  readonly signal?: AbortSignal
 }
 
 /** A running local cloud. */
 export interface Local {
   readonly cloud: Cloud
-  /** Resolves when no invocation is queued or running. */
+  /** Resolves when no invocation is queued or running, and no retry and no timer is due. */
   idle(): Promise<void>
+  /** The local clock, in milliseconds since the epoch. */
+  now(): number
+  /** Moves the local clock ahead, function processes included; what falls due on the way is done in order. */
+  advance(ms: number): Promise<void>
+  readonly faults: Faults
+  /** From now on changes reach Tablestore's indexes this much later than their tables. */
+  setIndexLag(ms: number): Promise<void>
+  /** Running copies of functions. */
+  instances(): readonly RunningInstance[]
   close(): Promise<void>
 }
 
@@ -70,28 +97,46 @@ const INSTANCE = 'yunbo'
  */
 export async function startLocal(options: LocalOptions): Promise<Local> {
   const running = new Teardown()
+  const dataDir = resolve(options.dataDir)
   try {
-    const dataDir = resolve(options.dataDir)
     await mkdir(dataDir, { recursive: true })
+    await refuseForeign(dataDir)
     running.add(await lockData(dataDir))
     return await startAll({ ...options, dataDir }, running)
   } catch (error) {
     await running.close()
-    throw explain(error)
+    throw explain(error, { ...options, dataDir })
   }
 }
 
 async function startAll(options: LocalOptions, running: Teardown): Promise<Local> {
   const { dataDir, host = '127.0.0.1', port = 0, web = true, onProgress = () => {} } = options
   const projectDir = options.projectDir ?? findProject()
-  const now = options.now ?? Date.now
   const account = await openAccount(dataDir)
-  const credentials = openCredentials(account, now)
+  const clockFile = join(dataDir, 'clock')
+  const clock = openClock(clockFile, options.now ?? Date.now)
+  running.add(async () => clock.close())
+  const { now, nearest } = clock
+  const { accountId } = account
+  const place = { accountId, region: REGION, bucket: BUCKET, instance: INSTANCE }
+  const credentials = openCredentials(account, now, options.rolePolicies?.(place))
+  let fc: Fc | undefined
+  const faults = openFaults({
+    clock,
+    instanceOf: (accessKeyId) => fc?.instanceOf(accessKeyId),
+    killCloud: () => process.kill(process.pid, 'SIGKILL'),
+  })
+  const { intercept } = faults
   const at = (offset: number) => ({ host, port: port === 0 ? 0 : port + offset, credentials, now })
+  const service = (name: 'oss' | 'tablestore' | 'sts' | 'fc', offset: number) => ({
+    ...at(offset),
+    nearest,
+    intercept,
+    shape: faults.shape(name),
+  })
 
   onProgress('starting OSS, Tablestore, STS')
   const ready: { target?: GatewayTarget } = {}
-  let fc: Fc | undefined
   const front = running.up(
     await listen(
       gateway(() => ready.target),
@@ -100,13 +145,22 @@ async function startAll(options: LocalOptions, running: Teardown): Promise<Local
   )
   const ossDir = join(dataDir, 'oss')
   const oss = running.up(
-    await startOss({ ...at(1), dataDir: ossDir, region: REGION, onEvent: (event) => fc?.ossEvent(event) }),
+    await startOss({
+      ...service('oss', 1),
+      dataDir: ossDir,
+      region: REGION,
+      disk: faults.disk,
+      onEvent: (event) => faults.event(event.key, () => fc?.ossEvent(event)),
+    }),
   )
   const tablestoreDir = join(dataDir, 'tablestore')
-  const tablestore = running.up(await startTablestore({ ...at(2), dataDir: tablestoreDir, instance: INSTANCE }))
-  const sts = running.up(await startSts(at(3)))
+  const tablestore = running.up(
+    await startTablestore({ ...service('tablestore', 2), dataDir: tablestoreDir, instance: INSTANCE }),
+  )
+  const sts = running.up(await startSts(service('sts', 3)))
   const target = { endpoint: tablestore.url, instance: INSTANCE }
   await oss.createBucket(BUCKET, { cors: corsRules(front.port) })
+  options.signal?.throwIfAborted()
   onProgress('creating tables')
   const { accessKeyId, accessKeySecret } = account
   await options.createTables?.({ ...target, accessKeyId, accessKeySecret })
@@ -115,7 +169,10 @@ async function startAll(options: LocalOptions, running: Teardown): Promise<Local
   const outside = options.env ?? process.env
   fc = running.up(
     await startFc({
-      ...at(4),
+      ...service('fc', 4),
+      clock,
+      clockFile,
+      courier: faults.courier,
       dataDir,
       projectDir,
       env: (fcUrl) => deployEnvironment({ ...urls, fc: fcUrl }, account, projectDir, outside),
@@ -123,8 +180,25 @@ async function startAll(options: LocalOptions, running: Teardown): Promise<Local
       ...(options.maxInstances ? { maxInstances: options.maxInstances } : {}),
     }),
   )
-  ready.target = { fc, now, ...(web ? { webDir: join(projectDir, 'dist', 'web') } : {}) }
-  await warmUp(fc, dataDir, onProgress)
+  // First of all: nothing may hang, and nothing may start, while the services go down.
+  running.add(async () => {
+    clock.close()
+    faults.clear()
+  })
+  const controls = {
+    faults,
+    now,
+    advance: (ms: number) => clock.advance(ms),
+    idle: idleOf(fc, clock, faults),
+    setIndexLag: (ms: number) => tablestore.setIndexLag(ms),
+  }
+  ready.target = {
+    fc,
+    now,
+    ...(web ? { webDir: join(projectDir, 'dist', 'web') } : {}),
+    ...(options.controls ? { controls } : {}),
+  }
+  await warmUp(fc, { ...options, onProgress })
   await createUser(fc, front.url, account)
   const cloud: Cloud = {
     pid: process.pid,
@@ -139,7 +213,16 @@ async function startAll(options: LocalOptions, running: Teardown): Promise<Local
     fc: { endpoint: new URL(fc.url).host },
     user: account.user,
   }
-  return { cloud, idle: fc.idle, close: () => running.close() }
+  return { cloud, ...controls, instances: fc.instances, close: () => running.close() }
+}
+
+function idleOf(fc: Fc, clock: MovableClock, faults: FaultHooks): () => Promise<void> {
+  return async () => {
+    do {
+      await clock.settled()
+      await fc.idle()
+    } while (faults.release() || clock.hasDue())
+  }
 }
 
 /** What `s.yaml` finds in `env()`: the only difference between the local cloud and a deployment. */
@@ -182,11 +265,12 @@ function corsRules(gatewayPort: number) {
 }
 
 /** One instance of each function, two at a time: code that does not load is found now and not by the first user. */
-async function warmUp(fc: Fc, dataDir: string, onProgress: (line: string) => void): Promise<void> {
+async function warmUp(fc: Fc, { dataDir, signal, onProgress }: LocalOptions): Promise<void> {
   const names = fc.functions.map(({ name }) => name)
   const worker = async () => {
     for (let name = names.shift(); name !== undefined; name = names.shift()) {
-      onProgress(`starting ${name}`)
+      signal?.throwIfAborted()
+      onProgress?.(`starting ${name}`)
       await fc.warm(name).catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error)
         throw new StartupError(`${name} does not start: ${message} (see ${join(dataDir, 'logs', `${name}.log`)})`)
@@ -217,12 +301,13 @@ function findProject(): string {
   }
 }
 
-function explain(error: unknown): unknown {
-  const { code, port } = error as NodeJS.ErrnoException & { port?: number }
-  if (code === 'EADDRINUSE' && port !== undefined) {
-    return new StartupError(`Port ${port} is in use; stop what uses it or start with --port 9100`, { cause: error })
+/** A start clears what a broken one left behind, so it must not be let loose on somebody's own files. */
+async function refuseForeign(dataDir: string): Promise<void> {
+  const names = await readdir(dataDir)
+  const isOurs = names.some((name) => name === 'account.json' || name === 'lock')
+  if (names.length > 0 && !isOurs) {
+    throw new StartupError(`${dataDir} holds other files (--data): name a folder that is empty or does not exist yet`)
   }
-  return error instanceof ManifestError ? new StartupError(error.message, { cause: error }) : error
 }
 
 /** Takes down what went up, the last first, once. */

@@ -1,4 +1,5 @@
 import type { RootDatabase } from 'lmdb'
+import type { Clock } from '../wire/clock.ts'
 import type { Deployed } from './deployed.ts'
 import type { AsyncConfig } from './function-config.ts'
 import type { Outcome } from './instance.ts'
@@ -37,14 +38,18 @@ export interface AsyncQueueOptions {
   readonly db: RootDatabase
   readonly region: string
   readonly accountId: string
-  /** Pause before a failed invocation is tried again. */
+  /** Pause before a failed invocation is tried again; doubles with every further try. */
   readonly retryDelayMs: number
+  readonly clock: Clock
+  readonly courier?: Courier
   deployed(functionName: string): Target | undefined
   newRequestId(): string
-  now(): number
   /** Called with +1 and -1 as invocations come and go. */
   count(change: 1 | -1): void
 }
+
+/** Brings an invocation on its way; may do it late, more than once, or never. */
+export type Courier = (invocation: NewInvocation, deliver: () => Promise<void>) => 'taken' | 'lost'
 
 type Target = Pick<Deployed, 'config' | 'invoke'>
 
@@ -55,11 +60,14 @@ interface Stored {
   readonly taskId?: string
   readonly enqueuedAt: number
   readonly tries: number
+  /** When it may be tried again. */
+  readonly notBefore?: number
 }
 
 /** Opens the queue over a database of its own. */
 export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
-  const { db, now } = options
+  const { db, clock, courier } = options
+  const { now } = clock
   let closed = false
   let sequence = lastSequence(db)
 
@@ -85,41 +93,44 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
     db.put(['task', functionName, taskId], task)
   }
 
-  /** One invocation from its first try to its end. */
+  function send(id: number, stored: Stored): void {
+    const fate = courier ? courier(stored, () => deliver(id, stored)) : 'taken'
+    if (!courier) void deliver(id, stored)
+    if (fate === 'lost') db.transactionSync(() => db.remove(['queue', id]))
+  }
+
+  /** One try, now; what follows from it is another call. */
   async function deliver(id: number, stored: Stored): Promise<void> {
+    if (closed) return
     options.count(1)
     try {
       const deployed = options.deployed(stored.functionName)
-      if (deployed) await tryUntilDone(id, stored, deployed)
+      if (deployed) await tryOnce(id, stored, deployed)
       else db.transactionSync(() => db.remove(['queue', id]))
     } finally {
       options.count(-1)
     }
   }
 
-  async function tryUntilDone(id: number, first: Stored, deployed: Target): Promise<void> {
-    let stored: Stored | undefined = first
-    while (stored && !closed) stored = await tryOnce(id, stored, deployed)
+  async function tryOnce(id: number, before: Stored, deployed: Target): Promise<void> {
+    const config = deployed.config.async
+    const lastStart = before.enqueuedAt + config.maxAgeS * 1000
+    const { notBefore: _over, ...rest } = before
+    const stored: Stored = { ...rest, tries: before.tries + 1 }
+    save(id, stored, stored.tries > 1 ? 'Retrying' : 'Running')
+    // It may have to wait for an instance, and grow too old meanwhile.
+    const outcome = await deployed.invoke(stored.requestId, stored.payload, () => now() > lastStart)
+    // A call that the shutdown itself cut off did not fail: it is delivered again.
+    if (closed) return
+    if (!outcome) return finish(id, before, config, expired())
+    if (outcome.ok || stored.tries > config.maxRetries) return finish(id, stored, config, outcome)
+    const pause = options.retryDelayMs * 2 ** before.tries
+    tryLater(id, { ...stored, notBefore: Math.min(now() + pause, lastStart + 1) })
   }
 
-  /** Gives back what is to be tried again; nothing when the invocation is over, one way or the other. */
-  async function tryOnce(id: number, before: Stored, deployed: Target): Promise<Stored | undefined> {
-    const config = deployed.config.async
-    if (now() - before.enqueuedAt > config.maxAgeS * 1000) {
-      finish(id, before, config, expired())
-      return undefined
-    }
-    const stored = { ...before, tries: before.tries + 1 }
-    save(id, stored, stored.tries > 1 ? 'Retrying' : 'Running')
-    const outcome = await deployed.invoke(stored.requestId, stored.payload)
-    // A call that the shutdown itself cut off did not fail: it is delivered again.
-    if (closed) return undefined
-    if (outcome.ok || stored.tries > config.maxRetries) {
-      finish(id, stored, config, outcome)
-      return undefined
-    }
-    await new Promise((resolve) => setTimeout(resolve, options.retryDelayMs).unref())
-    return stored
+  function tryLater(id: number, stored: Stored & { readonly notBefore: number }): void {
+    save(id, stored, 'Retrying')
+    clock.at(stored.notBefore, () => deliver(id, stored))
   }
 
   function save(id: number, stored: Stored, status: Task['status']): void {
@@ -140,7 +151,7 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
       const payload = destinationPayload(stored, outcome, options)
       return put({ functionName: target, requestId: options.newRequestId(), payload })
     })
-    if (next) void deliver(...next)
+    if (next) send(...next)
   }
 
   return {
@@ -150,7 +161,7 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
         if (taskId !== undefined && db.doesExist(['task', functionName, taskId])) return undefined
         return put(invocation)
       })
-      if (added) void deliver(...added)
+      if (added) send(...added)
       return added !== undefined
     },
     task: (functionName, taskId) => db.get(['task', functionName, taskId]) as Task | undefined,
@@ -158,8 +169,11 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
       for (const { key, value } of [...db.getRange({ start: ['queue', 0], end: ['queue', Infinity] })]) {
         const [, id] = key as [string, number]
         const stored = value as Stored
-        // The try that was cut off does not count.
-        void deliver(id, { ...stored, payload: Buffer.from(stored.payload), tries: Math.max(0, stored.tries - 1) })
+        const payload = Buffer.from(stored.payload)
+        // One that waits keeps its time; a try that was cut off does not count.
+        if (stored.notBefore !== undefined) {
+          clock.at(stored.notBefore, () => deliver(id, { ...stored, payload }))
+        } else void deliver(id, { ...stored, payload, tries: Math.max(0, stored.tries - 1) })
       }
     },
     close() {
@@ -182,9 +196,9 @@ function lastSequence(db: RootDatabase): number {
 
 /** https://www.alibabacloud.com/help/en/functioncompute/fc-3-0/user-guide/result-callback */
 function destinationPayload(stored: Stored, outcome: Outcome, options: AsyncQueueOptions): Buffer {
-  const { region, accountId, now } = options
+  const { region, accountId, clock } = options
   const body = {
-    timestamp: now(),
+    timestamp: clock.now(),
     requestContext: {
       requestId: stored.requestId,
       functionArn: `acs:fc:${region}:${accountId}:functions/${stored.functionName}`,

@@ -18,10 +18,14 @@ type FromChild =
 /** Starts an instance of a built-in Node.js runtime; resolves when the code is loaded and initialized. */
 export async function startBuiltin(setup: InstanceSetup, runtimePath: string): Promise<Instance> {
   const { config } = setup
-  const { child, pid, exited, kill, isUsable } = startProcess(setup, [process.execPath, runtimePath], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    serialization: 'advanced',
-  })
+  const { child, pid, exited, kill, isUsable } = startProcess(
+    setup,
+    [process.execPath, ...setup.nodeArguments, runtimePath],
+    {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      serialization: 'advanced',
+    },
+  )
   const pending = new Map<number, (outcome: Outcome) => void>()
   let nextId = 1
   child.on('message', (message) => settle(pending, message as FromChild))

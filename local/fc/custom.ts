@@ -1,5 +1,6 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect, createServer } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import type { CustomRuntime } from './function-config.ts'
 import { badGateway, type HttpReply, type HttpRequest } from './http-event.ts'
 import { exitedUnexpectedly, type Instance, type InstanceSetup, StartError, startProcess } from './instance.ts'
@@ -8,15 +9,11 @@ import { exitedUnexpectedly, type Instance, type InstanceSetup, StartError, star
 const START_LIMIT_MS = 120_000
 const PROBE_EVERY_MS = 20
 
-interface Reply {
-  readonly message: IncomingMessage
-  readonly body: Buffer
-}
-
 /** Starts a custom runtime: a program of the function's own that serves HTTP; resolves when it listens. */
 export async function startCustom(setup: InstanceSetup, custom: CustomRuntime): Promise<Instance> {
   const port = await freePort()
-  const command = [...custom.command, ...custom.args].map((word) => setup.rewrite(word))
+  const [program = '', ...words] = [...custom.command, ...custom.args].map((word) => setup.rewrite(word))
+  const command = [program, ...(program === process.execPath ? setup.nodeArguments : []), ...words]
   const environment = { ...setup.environment, FC_CUSTOM_LISTEN_PORT: String(port) }
   const { pid, exited, kill, isUsable } = startProcess({ ...setup, environment }, command, {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -29,8 +26,10 @@ export async function startCustom(setup: InstanceSetup, custom: CustomRuntime): 
     if (!reply) kill()
     return reply
   }
-  const control = (requestId: string, method: string, path: string) =>
-    send({ ...EMPTY, method, url: path, headers: Object.entries(setup.contextHeaders(requestId)) })
+  const control = async (requestId: string, method: string, path: string) => {
+    const reply = await send({ ...EMPTY, method, url: path, headers: Object.entries(setup.contextHeaders(requestId)) })
+    if (reply) await wholeBody(reply)
+  }
 
   if (!(await listens(port, exited))) {
     kill()
@@ -57,10 +56,11 @@ export async function startCustom(setup: InstanceSetup, custom: CustomRuntime): 
         ['content-type', 'application/octet-stream'],
       ] as const
       const reply = await send({ ...EMPTY, method: 'POST', url: '/invoke', headers, body: payload })
-      if (!reply) return exitedUnexpectedly()
-      const status = reply.message.headers['x-fc-status'] ?? '200'
-      if (status === '200') return { ok: true, payload: reply.body }
-      const error = { errorMessage: reply.body.toString(), errorType: 'CustomRuntimeError' }
+      const body = reply && (await wholeBody(reply))
+      if (!reply || !body) return exitedUnexpectedly()
+      const status = reply.headers['x-fc-status'] ?? '200'
+      if (status === '200') return { ok: true, payload: body }
+      const error = { errorMessage: body.toString(), errorType: 'CustomRuntimeError' }
       return { ok: false, kind: 'UnhandledInvocationError', error }
     },
     async http(requestId, request) {
@@ -79,16 +79,25 @@ export async function startCustom(setup: InstanceSetup, custom: CustomRuntime): 
 
 const EMPTY = { method: 'GET', url: '/', headers: [], body: Buffer.alloc(0), sourceIp: '127.0.0.1' }
 
-function toReply({ message, body }: Reply): HttpReply {
+function toReply(message: IncomingMessage): HttpReply {
   const headers: [string, string][] = []
   for (let index = 0; index < message.rawHeaders.length; index += 2) {
     headers.push([message.rawHeaders[index] ?? '', message.rawHeaders[index + 1] ?? ''])
   }
-  return { status: message.statusCode ?? 502, headers, body }
+  return { status: message.statusCode ?? 502, headers, body: message }
 }
 
-/** One exchange with the function; `undefined` when the connection broke before the answer was whole. */
-function exchange(port: number, agent: Agent, request: HttpRequest): Promise<Reply | undefined> {
+/** `undefined` when the connection breaks before the body is whole. */
+async function wholeBody(message: IncomingMessage): Promise<Buffer | undefined> {
+  try {
+    return await buffer(message)
+  } catch {
+    return undefined
+  }
+}
+
+/** One exchange with the function; `undefined` when the connection broke before an answer began. */
+function exchange(port: number, agent: Agent, request: HttpRequest): Promise<IncomingMessage | undefined> {
   const { method, url, headers, body } = request
   const flat = headers.filter(([name]) => !DROPPED.has(name.toLowerCase())).flat()
   return new Promise((resolve) => {
@@ -105,10 +114,9 @@ function exchange(port: number, agent: Agent, request: HttpRequest): Promise<Rep
       resolve(sent.reusedSocket ? exchange(port, new Agent(), request) : undefined)
     })
     sent.once('response', (message) => {
-      const chunks: Buffer[] = []
-      message.on('data', (chunk: Buffer) => chunks.push(chunk))
-      message.once('error', () => resolve(undefined))
-      message.once('end', () => resolve({ message, body: Buffer.concat(chunks) }))
+      // Whoever reads the body notices; until somebody does, a break must not end this process.
+      message.on('error', () => {})
+      resolve(message)
     })
     sent.end(body)
   })

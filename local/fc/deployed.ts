@@ -9,6 +9,7 @@ import { instanceEnvironment, rewriter } from './environment.ts'
 import type { FunctionConfig } from './function-config.ts'
 import { badGateway, type HttpReply, type HttpRequest } from './http-event.ts'
 import { type Instance, type InstanceSetup, type Outcome, StartError } from './instance.ts'
+import type { Instances } from './instances.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { Reaper } from './reaper.ts'
 
@@ -16,7 +17,10 @@ import type { Reaper } from './reaper.ts'
 export interface Deployed {
   readonly config: FunctionConfig
   invoke(requestId: string, payload: Buffer): Promise<Outcome>
-  http(requestId: string, request: HttpRequest): Promise<HttpReply>
+  /** The same, unless it has become stale by the time there is an instance for it. */
+  invoke(requestId: string, payload: Buffer, isStale: () => boolean): Promise<Outcome | undefined>
+  /** Answers a request; the instance is busy until the answer is sent. */
+  http(requestId: string, request: HttpRequest, send: (reply: HttpReply) => Promise<void>): Promise<void>
   /** Starts an instance unless one is there; throws what keeps the code from loading. */
   warm(): Promise<void>
   close(): Promise<void>
@@ -29,6 +33,9 @@ export interface DeployOptions {
   readonly path: string
   readonly credentials: Credentials
   readonly reaper: Reaper
+  readonly instances: Instances
+  /** How node is started so that it sees the local cloud's time. */
+  readonly nodeArguments: readonly string[]
   readonly maxInstances: number
   readonly idleMs: number
   readonly freeze: boolean
@@ -50,20 +57,20 @@ export function deploy(config: FunctionConfig, options: DeployOptions): Deployed
   })
   const limit = <T>(requestId: string, work: (instance: Instance) => Promise<T>, late: () => T) =>
     limited(pool, { requestId, timeoutS: config.timeoutS, log: log.line }, work, late)
+  async function invoke(requestId: string, payload: Buffer): Promise<Outcome>
+  async function invoke(requestId: string, payload: Buffer, isStale?: () => boolean): Promise<Outcome | undefined> {
+    const work = async (instance: Instance) => (isStale?.() ? undefined : instance.invoke(requestId, payload))
+    return limit<Outcome | undefined>(requestId, work, () => timedOut(config)).catch(notStarted)
+  }
   return {
     config,
-    invoke: (requestId, payload) =>
+    invoke,
+    http: (requestId, request, send) =>
       limit(
         requestId,
-        (instance) => instance.invoke(requestId, payload),
-        () => timedOut(config),
-      ).catch(notStarted),
-    http: (requestId, request) =>
-      limit<HttpReply>(
-        requestId,
-        (instance) => instance.http(requestId, request),
-        () => badGateway(`Function timed out after ${config.timeoutS} seconds`, 504),
-      ).catch((error: unknown) => badGateway(messageOf(error))),
+        async (instance) => send(await instance.http(requestId, request)),
+        () => void send(badGateway(`Function timed out after ${config.timeoutS} seconds`, 504)),
+      ).catch((error: unknown) => send(badGateway(messageOf(error)))),
     warm: () => pool.run(async () => {}),
     async close() {
       await pool.close()
@@ -118,7 +125,7 @@ async function launch(config: FunctionConfig, options: DeployOptions, log: LogFi
   await mkdir(tmpDir, { recursive: true })
   const optDir = layerDir(projectDir, config)
   const places = { codeDir, optDir, tmpDir, path: options.path }
-  const keys = roleKeys(config, credentials, now)
+  const keys = roleKeys(config, credentials, now, (accessKeyId) => options.instances.issued(accessKeyId, id))
   const { accountId } = credentials
   const setup: InstanceSetup = {
     id,
@@ -129,6 +136,7 @@ async function launch(config: FunctionConfig, options: DeployOptions, log: LogFi
     accountId,
     now,
     rewrite: rewriter(places),
+    nodeArguments: options.nodeArguments,
     context: (requestId) => context(config, accountId, requestId, keys()),
     contextHeaders: (requestId) => contextHeaders(config, accountId, requestId, keys()),
     log: log.line,
@@ -138,6 +146,7 @@ async function launch(config: FunctionConfig, options: DeployOptions, log: LogFi
     const instance = config.custom
       ? await startCustom(setup, config.custom)
       : await startBuiltin(setup, options.runtimePath)
+    options.instances.started(config.name, instance)
     void instance.exited.then(cleanUp)
     return instance
   } catch (error) {
@@ -154,12 +163,18 @@ function layerDir(projectDir: string, { layers: [name = 'none'] }: FunctionConfi
 }
 
 /** Credentials of the function's role, renewed when half of their life is over. */
-function roleKeys(config: FunctionConfig, credentials: Credentials, now: () => number) {
+function roleKeys(
+  config: FunctionConfig,
+  credentials: Credentials,
+  now: () => number,
+  onIssue: (accessKeyId: string) => void,
+) {
   let current: SessionCredentials | undefined
   return () => {
     if (config.role === undefined) return undefined
     if (!current || current.expiresAt - now() < (ROLE_SESSION_S * 1000) / 2) {
       current = credentials.issue({ role: config.role, sessionName: config.name, durationSeconds: ROLE_SESSION_S })
+      onIssue(current.accessKeyId)
     }
     return current
   }
@@ -219,7 +234,8 @@ function logFile({ dataDir, now }: DeployOptions, name: string): LogFile {
   return {
     line(text) {
       const stamped = `${new Date(now()).toISOString()} ${text}\n`
-      last = last.then(() => appendFile(path, stamped))
+      // A log that cannot be written must not end what it tells of.
+      last = last.then(() => appendFile(path, stamped)).catch(() => {})
     },
     flushed: () => last,
   }

@@ -1,5 +1,6 @@
 import { integer, list, ManifestError, oneOf, record, text } from './manifest-error.ts'
 import { type OssTrigger, parseOssTrigger } from './oss-trigger.ts'
+import { parseTimerTrigger, type TimerTrigger } from './timer-trigger.ts'
 
 /** One deployed function, with the service's defaults filled in. */
 export interface FunctionConfig {
@@ -23,6 +24,7 @@ export interface FunctionConfig {
   readonly preStop?: Hook
   readonly http?: HttpTrigger
   readonly oss: readonly OssTrigger[]
+  readonly timers: readonly TimerTrigger[]
   readonly async: AsyncConfig
 }
 
@@ -125,15 +127,17 @@ function parseHook(value: unknown, where: string): Hook {
 
 function parseTriggers(triggers: readonly unknown[], where: string) {
   const oss: OssTrigger[] = []
+  const timers: TimerTrigger[] = []
   let http: HttpTrigger | undefined
   for (const item of triggers) {
     const trigger = record(item, where)
-    const type = oneOf(trigger.triggerType, `${where}.triggerType`, ['http', 'oss'])
+    const type = oneOf(trigger.triggerType, `${where}.triggerType`, ['http', 'oss', 'timer'])
     if (type === 'oss') oss.push(parseOssTrigger(trigger, where))
+    else if (type === 'timer') timers.push(parseTimerTrigger(trigger, where))
     else if (http) throw new ManifestError(where, 'a function has at most one HTTP trigger')
     else http = parseHttpTrigger(trigger, where)
   }
-  return { oss, ...(http ? { http } : {}) }
+  return { oss, timers, ...(http ? { http } : {}) }
 }
 
 function parseHttpTrigger(trigger: Record<string, unknown>, where: string): HttpTrigger {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Outcome } from './instance.ts'
 
 /** An HTTP request as it reached the trigger. */
@@ -15,7 +16,8 @@ export interface HttpRequest {
 export interface HttpReply {
   readonly status: number
   readonly headers: readonly (readonly [string, string])[]
-  readonly body: Buffer
+  /** A custom runtime's body is passed on as it comes. */
+  readonly body: Buffer | Readable
   /** The function did not answer: the gateway speaks, with this in `X-Fc-Error-Type`. */
   readonly errorType?: string
 }

@@ -1,4 +1,5 @@
 import { type IncomingMessage, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import { readBody } from '../wire/body.ts'
 import { addCorsHeaders, answerPreflight, isPreflight } from './cors.ts'
 import type { Deployed } from './deployed.ts'
@@ -39,13 +40,13 @@ export async function serveHttpTrigger(
   if (!body) return refuse(request, response, 400, 'InvalidArgument', 'the body is larger than 32 MB')
   const incoming = { method, url: request.url ?? '/', headers: headerList(request), body, sourceIp: sourceIp(request) }
   if (request.headers['x-fc-invocation-type']?.toString().toLowerCase() !== 'async') {
-    return sendReply(request, response, await deployed.http(requestId, incoming))
+    return deployed.http(requestId, incoming, (reply) => sendReply(request, response, reply))
   }
   if (body.length > ASYNC_LIMIT_BYTES) {
     return refuse(request, response, 413, 'RequestEntityTooLarge', 'the payload is larger than 128 KB')
   }
   call.invokeLater(incoming)
-  sendReply(request, response, { status: 202, headers: [], body: Buffer.alloc(0) })
+  await sendReply(request, response, { status: 202, headers: [], body: Buffer.alloc(0) })
 }
 
 /** Answers in the words of Function Compute. */
@@ -58,24 +59,50 @@ export function refuse(
 ): void {
   const requestId = response.getHeader('X-Fc-Request-Id')
   const body = Buffer.from(JSON.stringify({ RequestId: requestId, Code: code, Message: message }))
-  sendReply(request, response, { status, headers: [['Content-Type', 'application/json']], body })
+  void sendReply(request, response, { status, headers: [['Content-Type', 'application/json']], body })
 }
 
 /** Names that a function cannot set: the gateway drops them. */
 const RESERVED = /^(x-fc-.*|connection|content-length|date|keep-alive|server|upgrade|transfer-encoding)$/i
 
-function sendReply(request: IncomingMessage, response: ServerResponse, wanted: HttpReply): void {
-  if (response.destroyed || response.headersSent) return
+async function sendReply(request: IncomingMessage, response: ServerResponse, wanted: HttpReply): Promise<void> {
   const reply = deliverable(wanted)
+  if (reply !== wanted) drop(wanted)
+  if (response.destroyed || response.headersSent) return drop(reply)
+  const bodyless = reply.status === 204 || reply.status === 304
+  const length = bodyless ? undefined : lengthOf(reply)
+  addHeaders(request, response, reply)
+  if (length !== undefined) response.setHeader('Content-Length', length)
+  response.writeHead(reply.status)
+  if (bodyless) {
+    drop(reply)
+    response.end()
+  } else await sendBody(response, reply.body)
+}
+
+function addHeaders(request: IncomingMessage, response: ServerResponse, reply: HttpReply): void {
   for (const [name, value] of reply.headers) {
     if (!RESERVED.test(name) && !isAttachment(name, value)) response.appendHeader(name, value)
   }
   addCorsHeaders(request, response)
   if (reply.errorType !== undefined) response.setHeader('X-Fc-Error-Type', reply.errorType)
-  const bodyless = reply.status === 204 || reply.status === 304
-  if (!bodyless) response.setHeader('Content-Length', reply.body.length)
-  response.writeHead(reply.status)
-  response.end(bodyless ? undefined : reply.body)
+}
+
+async function sendBody(response: ServerResponse, body: HttpReply['body']): Promise<void> {
+  if (Buffer.isBuffer(body)) response.end(body)
+  // A body that breaks off, on either side, breaks the other off too: it must not look whole.
+  else await pipeline(body, response).catch(() => void response.destroy())
+}
+
+/** Absent: the body ends where the connection says so. */
+function lengthOf({ body, headers }: HttpReply): string | number | undefined {
+  if (Buffer.isBuffer(body)) return body.length
+  return headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1]
+}
+
+/** Lets go of a body that nobody is going to read. */
+function drop({ body }: HttpReply): void {
+  if (!Buffer.isBuffer(body)) body.resume()
 }
 
 /** What the function answered, or the gateway's complaint about it. */

@@ -3,38 +3,45 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { open } from 'lmdb'
 import { acs3Verifier } from '../wire/acs3.ts'
+import { type Clock, machineClock } from '../wire/clock.ts'
 import type { Credentials } from '../wire/credentials.ts'
 import { type ListenOptions, type LocalServer, listen } from '../wire/http.ts'
-import { openAsyncQueue } from './async-queue.ts'
+import type { Intercept } from '../wire/intercept.ts'
+import { type Courier, openAsyncQueue } from './async-queue.ts'
 import { type Deployed, type DeployOptions, deploy } from './deployed.ts'
 import type { FunctionConfig } from './function-config.ts'
 import { toHttpEvent } from './http-event.ts'
 import { serveHttpTrigger } from './http-trigger.ts'
+import { type Instances, openInstances, type RunningInstance } from './instances.ts'
 import { type InvokeApiOptions, serveInvokeApi } from './invoke-api.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import { type OssEvent, ossTriggerFires, ossTriggerPayload } from './oss-trigger.ts'
 import { startReaper } from './reaper.ts'
 import { newRequestId } from './request-id.ts'
 import type { Route } from './routes.ts'
+import { runTimer, timerPayload } from './timer-trigger.ts'
 
 /*
  * Function Compute 3.0. Gaps, as of 2026-11 (nothing here has been compared with the real service; facts are from its
  * documentation and from the fc3 component):
  * By design:
- * - The only rewrites are the node path of the image, /code, /opt (the first layer's folder under dist/layers) and the
- *   port of a custom runtime. Memory, CPU, disk size and network settings are not enforced; Node is this machine's.
+ * - The only rewrites are the node path of the image, /code, /opt (the first layer's folder under dist/layers), the port
+ *   of a custom runtime, and an --import that gives node the local cloud's time. Memory, CPU, disk size and network settings are not enforced; Node is this machine's.
  * - A function has a few instances at most; requests beyond wait in line, where the service answers 429.
  * - A service name of the 2.0 API stands for nothing: every service holds the same functions.
+ * - A timer fires again only when its last invocation is over, which is neither repeated when it fails nor kept over a
+ *   restart: the next comes soon enough. Where the clock is moved by hours, some of its firings are left out.
  * - An invocation that the shutdown cuts off is delivered again at the next start and is not a failed try.
  * Unproven: code of a duplicate task in 3.0 (AsyncTaskAlreadyExists), payload of destinations, status 502 for a failed
  *   and 504 for a late function behind an HTTP trigger, which body types arrive as base64, GetAsyncTask's fields.
  * Missing:
  * - Management API, versions, aliases, containers, GPU, NAS, VPC, provisioned instances, Tail logs, health checks.
- * - Triggers other than http and oss; HTTP triggers other than anonymous; rewriteConfig of a custom domain.
- * - Answers are sent when they are whole: no streaming. Destinations other than functions.
+ * - Triggers other than http, oss and timer; HTTP triggers other than anonymous; rewriteConfig of a custom domain.
+ * - Answers of built-in runtimes are sent when they are whole. Destinations other than functions.
  * - A process that a crashed function had started in a session of its own, with an environment that it had cleaned,
  *   is not found again (killed instances do not have this hole).
  */
@@ -57,7 +64,12 @@ export interface FcOptions extends ListenOptions {
   readonly freeze?: boolean
   /** Folder of runtime.mjs and reaper.mjs. */
   readonly runtimeDir?: string
-  now(): number
+  /** Retries wait by it, credentials and messages are dated by it; the machine's when missing. */
+  readonly clock?: Clock
+  /** Where function processes read how far the clock is ahead of the machine's; absent: they see the machine's time. */
+  readonly clockFile?: string
+  readonly intercept?: Intercept
+  readonly courier?: Courier
 }
 
 /** Running functions. */
@@ -72,6 +84,9 @@ export interface Fc extends LocalServer {
   warm(functionName: string): Promise<void>
   /** Resolves when nothing is queued or running. */
   idle(): Promise<void>
+  instances(): readonly RunningInstance[]
+  /** The instance that was given these credentials. */
+  instanceOf(accessKeyId: string): RunningInstance | undefined
 }
 
 const DEFAULT_METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH']
@@ -88,6 +103,7 @@ export async function startFc(options: FcOptions): Promise<Fc> {
     const engine = await startEngine(manifest, options, work)
     api = (request, response) => serveInvokeApi(request, response, engine)
     engine.queue.resume()
+    const stopTimers = startTimers(manifest, engine, options.clock ?? machineClock, work)
     return {
       port: server.port,
       url: server.url,
@@ -97,7 +113,10 @@ export async function startFc(options: FcOptions): Promise<Fc> {
       http: (route, request, response) => work.counted(() => serveRoute(engine, route, request, response)),
       warm: async (name) => engine.functions.get(name)?.warm(),
       idle: work.idle,
+      instances: engine.instances.all,
+      instanceOf: engine.instances.byKey,
       async close() {
+        stopTimers()
         engine.queue.close()
         await Promise.all([server.close(), engine.close()])
       },
@@ -109,6 +128,7 @@ export async function startFc(options: FcOptions): Promise<Fc> {
 }
 
 interface Engine extends InvokeApiOptions {
+  readonly instances: Instances
   now(): number
   ossEvent(event: OssEvent): void
   close(): Promise<void>
@@ -116,7 +136,8 @@ interface Engine extends InvokeApiOptions {
 
 /** The functions and the queue of asynchronous invocations, without anything that listens. */
 async function startEngine(manifest: Manifest, options: FcOptions, work: WorkCounter): Promise<Engine> {
-  const { dataDir, credentials, now } = options
+  const { dataDir, credentials, clock = machineClock, intercept, courier } = options
+  const { now } = clock
   const { accountId } = credentials
   const region = manifest.functions[0]?.region ?? 'cn-hangzhou'
   const tmpDir = join(dataDir, 'tmp')
@@ -126,24 +147,34 @@ async function startEngine(manifest: Manifest, options: FcOptions, work: WorkCou
   const db = open({ path: join(dataDir, 'fc'), encoding: 'msgpack' })
   const runtimeDir = options.runtimeDir ?? findRuntimeDir(options.projectDir)
   const reaper = startReaper(join(runtimeDir, 'reaper.mjs'))
-  const functions = deployAll(manifest, options, { reaper, runtimePath: join(runtimeDir, 'runtime.mjs') })
+  const instances = openInstances()
+  const functions = deployAll(manifest, options, {
+    reaper,
+    instances,
+    runtimePath: join(runtimeDir, 'runtime.mjs'),
+    nodeArguments: clockArguments(join(runtimeDir, 'clock.mjs'), options.clockFile),
+    now,
+  })
   const newId = () => newRequestId(now())
   const queue = openAsyncQueue({
     db,
     region,
     accountId,
-    retryDelayMs: options.retryDelayMs ?? 1000,
+    retryDelayMs: options.retryDelayMs ?? 500,
     deployed: (name) => functions.get(name),
     newRequestId: newId,
-    now,
+    clock,
     count: work.count,
+    ...(courier ? { courier } : {}),
   })
   return {
     functions,
     queue,
     region,
     accountId,
-    verify: acs3Verifier(credentials, now),
+    verify: acs3Verifier(credentials, clock.nearest),
+    instances,
+    ...(intercept ? { intercept } : {}),
     newRequestId: newId,
     now,
     ossEvent(event) {
@@ -162,18 +193,48 @@ async function startEngine(manifest: Manifest, options: FcOptions, work: WorkCou
   }
 }
 
+/** What takes longer than this while the clock is being moved is taken to hang. */
+const HUNG_MS = 30_000
+
+/** Timers count as work only while their functions run. */
+function startTimers(manifest: Manifest, engine: Engine, clock: Clock, work: WorkCounter): () => void {
+  const stops = manifest.functions.flatMap(({ name, timers }) =>
+    timers.map((trigger) => {
+      const fire = async (at: number) => {
+        await engine.functions.get(name)?.invoke(engine.newRequestId(), timerPayload(trigger, at))
+      }
+      const { count, counted } = work
+      const settled = () => Promise.race([work.idle(), pause(HUNG_MS, undefined, { ref: false })])
+      return trigger.enabled
+        ? runTimer(trigger, clock, { count, settled, fire: (at) => counted(() => fire(at)) })
+        : () => {}
+    }),
+  )
+  return () => {
+    for (const stop of stops) stop()
+  }
+}
+
 function deployAll(
   manifest: Manifest,
   options: FcOptions,
-  shared: Pick<DeployOptions, 'reaper' | 'runtimePath'>,
+  shared: Pick<DeployOptions, 'reaper' | 'instances' | 'runtimePath' | 'nodeArguments' | 'now'>,
 ): ReadonlyMap<string, Deployed> {
-  const { projectDir, dataDir, credentials, path, now, idleMs = 300_000, freeze = true } = options
+  const { projectDir, dataDir, credentials, path, idleMs = 300_000, freeze = true } = options
   const entries = manifest.functions.map((config) => {
     const maxInstances = instancesAtMost(config, options.maxInstances?.[config.name])
     const places = { projectDir, dataDir, path, credentials }
-    return [config.name, deploy(config, { ...shared, ...places, maxInstances, idleMs, freeze, now })] as const
+    return [config.name, deploy(config, { ...shared, ...places, maxInstances, idleMs, freeze })] as const
   })
   return new Map(entries)
+}
+
+/** What makes a node process see the local cloud's time. */
+function clockArguments(shim: string, clockFile: string | undefined): readonly string[] {
+  if (clockFile === undefined) return []
+  const url = pathToFileURL(shim)
+  url.searchParams.set('file', clockFile)
+  return ['--import', url.href]
 }
 
 async function serveRoute(

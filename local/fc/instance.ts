@@ -48,6 +48,8 @@ export interface InstanceSetup {
   now(): number
   /** `/code`, `/opt` and the node path, as they are on this machine. */
   rewrite(text: string): string
+  /** How node is started so that it sees the local cloud's time. */
+  readonly nodeArguments: readonly string[]
   /** The handler's second argument. */
   context(requestId: string): object
   /** Headers that tell a custom runtime what the context tells a built-in one. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { header, OpenApiError, type SignedRequest, sessionAllows } from '../wire/acs3.ts'
 import { readBody } from '../wire/body.ts'
 import type { Identity } from '../wire/credentials.ts'
+import { ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'
 import type { AsyncQueue, Task } from './async-queue.ts'
 import type { Deployed } from './deployed.ts'
 import { ASYNC_LIMIT_BYTES } from './http-trigger.ts'
@@ -13,9 +14,12 @@ export interface InvokeApiOptions {
   readonly queue: AsyncQueue
   readonly region: string
   readonly accountId: string
+  readonly intercept?: Intercept
   verify(request: SignedRequest): Identity
   newRequestId(): string
 }
+
+const BUSY = new OpenApiError(503, 'ServiceUnavailable', 'The service is temporarily unavailable.')
 
 const SYNC_LIMIT_BYTES = 32 * 1024 * 1024
 
@@ -52,8 +56,10 @@ export async function serveInvokeApi(
     if (!body) throw new OpenApiError(413, 'RequestEntityTooLarge', 'The payload is larger than 32 MB.')
     await dispatch({ method: request.method ?? 'GET', url: request.url ?? '/', headers: request.headers, body })
   } catch (error) {
-    if (!(error instanceof OpenApiError)) throw error
-    sendJson(response, error.status, { RequestId: requestId, Code: error.code, Message: error.message })
+    if (error instanceof ConnectionCut) return void response.destroy()
+    const refusal = error instanceof ServiceBusy ? BUSY : error
+    if (!(refusal instanceof OpenApiError)) throw refusal
+    sendJson(response, refusal.status, { RequestId: requestId, Code: refusal.code, Message: refusal.message })
   }
 
   async function dispatch(signed: SignedRequest): Promise<void> {
@@ -87,12 +93,19 @@ async function invoke(response: ServerResponse, call: InvokeCall, options: Invok
   const qualifier = new URLSearchParams(signed.url.split('?')[1] ?? '').get('qualifier') ?? 'LATEST'
   if (qualifier !== 'LATEST') throw new OpenApiError(404, 'VersionNotFound', `there is no version ${qualifier}`)
   const kind = header(signed, 'x-fc-invocation-type')?.toLowerCase() ?? 'sync'
-  if (kind === 'async') return enqueue(response, call, options)
-  if (kind !== 'sync') throw new OpenApiError(400, 'InvalidArgument', 'X-Fc-Invocation-Type must be Sync or Async')
-  sendOutcome(response, await deployed.invoke(requestId, signed.body))
+  if (kind !== 'async' && kind !== 'sync') {
+    throw new OpenApiError(400, 'InvalidArgument', 'X-Fc-Invocation-Type must be Sync or Async')
+  }
+  const operate = async () =>
+    kind === 'async' ? enqueue(response, call, options) : deployed.invoke(requestId, signed.body)
+  const { accessKeyId } = identity
+  const described = { service: 'fc', operation: 'InvokeFunction', target: name, accessKeyId } as const
+  const outcome = await (options.intercept ? options.intercept(described, operate) : operate())
+  if (outcome === undefined) response.writeHead(202).end()
+  else sendOutcome(response, outcome)
 }
 
-function enqueue(response: ServerResponse, call: InvokeCall, { queue }: InvokeApiOptions): void {
+function enqueue(response: ServerResponse, call: InvokeCall, { queue }: InvokeApiOptions): undefined {
   const { api, name: functionName, signed, requestId } = call
   if (signed.body.length > ASYNC_LIMIT_BYTES) {
     throw new OpenApiError(413, 'RequestEntityTooLarge', 'The payload of an asynchronous invocation is over 128 KB.')
@@ -106,7 +119,7 @@ function enqueue(response: ServerResponse, call: InvokeCall, { queue }: InvokeAp
     throw new OpenApiError(409, api.taskExists, `the task ${taskId} of ${functionName} already exists`)
   }
   if (taskId !== undefined) response.setHeader('X-Fc-Async-Task-Id', taskId)
-  response.writeHead(202).end()
+  return undefined
 }
 
 function sendOutcome(response: ServerResponse, outcome: Outcome): void {

@@ -10,14 +10,15 @@ import { readdirSync, readFileSync } from 'node:fs'
  * Kills processes with everything they have started, in whatever group or session it runs. Each one found is stopped
  * first and the search repeated, so that nothing can be started behind the search's back.
  * @param {readonly Root[]} roots
+ * @param {readonly number[]} [spared] those of them that live on
  */
-export function killTrees(roots) {
+export function killTrees(roots, spared = []) {
   /** @type {Set<number>} */
   const found = new Set()
   for (let grew = true; grew; ) {
     grew = false
     for (const pid of descendants(roots)) {
-      if (found.has(pid)) continue
+      if (found.has(pid) || spared.includes(pid)) continue
       found.add(pid)
       grew = true
       signal(pid, 'SIGSTOP')

@@ -42,13 +42,16 @@ export interface Blobs {
   settled(): Promise<void>
 }
 
+/** Called before each step of storing a body; what it throws, the step is taken to have failed with. */
+export type DiskHook = (step: 'write' | 'fsync' | 'rename') => void
+
 /** The body was longer than allowed. */
 export class BodyTooLarge extends Error {}
 
 const READ_BYTES = 256 * 1024
 
 /** Opens the folder of blobs and makes it where it is missing. */
-export function openBlobs(dir: string): Blobs {
+export function openBlobs(dir: string, disk?: DiskHook): Blobs {
   const temporary = join(dir, 'tmp')
   const shards = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, '0'))
   for (const folder of [temporary, ...shards.map((shard) => join(dir, shard))]) mkdirSync(folder, { recursive: true })
@@ -87,10 +90,12 @@ export function openBlobs(dir: string): Blobs {
       const path = join(temporary, name)
       const file = await open(path, 'wx')
       try {
-        const stored = await receive(body, file, name, maxBytes)
+        const stored = await receive(body, file, name, maxBytes, disk)
         accept(stored)
+        disk?.('fsync')
         await file.sync()
         await file.close()
+        if (stored.size > 0) disk?.('rename')
         if (stored.size === 0) await rm(path)
         else await rename(path, pathOf(name))
         return stored
@@ -146,10 +151,11 @@ async function receive(
   file: FileHandle,
   name: string,
   maxBytes: number,
+  disk: DiskHook | undefined,
 ): Promise<StoredBody> {
   const md5 = createHash('md5')
   const checksum = crc64()
-  const writer = chunkWriter(file)
+  const writer = chunkWriter(file, disk)
   let size = 0
   try {
     for await (const chunk of body) {
@@ -176,7 +182,7 @@ interface ChunkWriter {
 }
 
 /** Appends chunks in order; what comes while a write is under way goes with the next one. */
-function chunkWriter(file: FileHandle): ChunkWriter {
+function chunkWriter(file: FileHandle, disk: DiskHook | undefined): ChunkWriter {
   let waiting: Uint8Array[] = []
   let bytes = 0
   let running: Promise<void> | undefined
@@ -186,6 +192,7 @@ function chunkWriter(file: FileHandle): ChunkWriter {
       const batch = waiting
       waiting = []
       bytes = 0
+      disk?.('write')
       await writeAll(file, batch)
     }
     running = undefined

@@ -37,6 +37,7 @@ const CATALOGUE = {
   PreconditionFailed: [412, 'At least one of the pre-conditions you specified did not hold.'],
   RequestTimeTooSkewed: [403, 'The difference between the request time and the current time is too large.'],
   SecurityTokenExpired: [403, 'The security token you provided has expired.'],
+  ServiceUnavailable: [503, 'The server is currently unavailable. Please try again later.'],
   SignatureDoesNotMatch: [
     403,
     'The request signature we calculated does not match the signature you provided. Check your key and signing method.',

@@ -26,8 +26,10 @@
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Credentials, Identity } from '../wire/credentials.ts'
-import { type LocalServer, listen } from '../wire/http.ts'
+import { type LocalServer, listen, type SocketShape } from '../wire/http.ts'
+import { ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'
 import { authorizer } from './access.ts'
+import type { DiskHook } from './blobs.ts'
 import { checkCorsRule } from './bucket-operations.ts'
 import type { Context, ObjectCreatedEvent, Reply } from './context.ts'
 import { corsHeaders, type Headers, preflightHeaders } from './cors.ts'
@@ -52,7 +54,12 @@ export interface OssOptions {
   readonly region: string
   readonly credentials: Credentials
   readonly now: () => number
+  /** What the dates of signatures are compared with; the time itself when missing. */
+  readonly nearest?: (at: number) => number
   readonly onEvent?: (event: ObjectCreatedEvent) => void
+  readonly intercept?: Intercept
+  readonly disk?: DiskHook
+  readonly shape?: SocketShape
 }
 
 /** A running service. */
@@ -64,7 +71,7 @@ export interface OssService extends LocalServer {
 /** Starts the service over the objects in its folder. */
 export async function startOss(options: OssOptions): Promise<OssService> {
   await mkdir(options.dataDir, { recursive: true })
-  const store = await openStore(options.dataDir)
+  const store = await openStore(options.dataDir, options.disk)
   const busy = new Set<Promise<void>>()
   const handler = (message: IncomingMessage, response: ServerResponse) => {
     const done = serve(message, response, store, options).finally(() => busy.delete(done))
@@ -116,11 +123,14 @@ async function serve(
 async function answer(request: OssRequest, store: Store, options: OssOptions): Promise<Reply> {
   if (request.method === 'OPTIONS') return preflight(request, store)
   const caller = authenticate(request, options)
-  const operation = OPERATIONS[detect(request)]
+  const name = detect(request)
+  const operation = OPERATIONS[name]
   const context = contextOf(request, caller, store, options)
   const { bucket, key } = request
   if (operation.action) context.authorize(operation.action, { bucket, key })
-  return await operation.run(context)
+  if (!options.intercept) return await operation.run(context)
+  const call = { service: 'oss', operation: name, target: key ?? '', accessKeyId: caller?.accessKeyId } as const
+  return await options.intercept(call, async () => operation.run(context))
 }
 
 function contextOf(request: OssRequest, caller: Identity | undefined, store: Store, options: OssOptions): Context {
@@ -173,8 +183,10 @@ async function fail(
   headers: Headers,
 ): Promise<void> {
   // Once bytes are out the only honest sign of a failure is a connection that breaks.
-  if (response.headersSent || response.destroyed) return void response.destroy()
+  const cut = error instanceof ConnectionCut
+  if (cut || response.headersSent || response.destroyed) return void response.destroy()
   for (const name of response.getHeaderNames()) response.removeHeader(name)
-  const known = error instanceof OssError ? error : new OssError('InternalError')
+  const code = error instanceof ServiceBusy ? 'ServiceUnavailable' : 'InternalError'
+  const known = error instanceof OssError ? error : new OssError(code)
   await respond(response, errorReply(known, id, request, host), headers)
 }

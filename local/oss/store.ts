@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Blobs, openBlobs } from './blobs.ts'
+import { type Blobs, type DiskHook, openBlobs } from './blobs.ts'
 import { OssError } from './errors.ts'
 import type { BucketRecord, ObjectRecord } from './records.ts'
 import {
@@ -52,8 +52,8 @@ export interface Store {
 }
 
 /** Opens the store in a folder of its own and removes what a crash left over. */
-export async function openStore(dir: string): Promise<Store> {
-  const blobs = openBlobs(join(dir, 'blobs'))
+export async function openStore(dir: string, disk?: DiskHook): Promise<Store> {
+  const blobs = openBlobs(join(dir, 'blobs'), disk)
   const tables = openTables(dir)
   await blobs.keepOnly(referencedBlobs(tables))
   return {

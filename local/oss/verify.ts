@@ -9,6 +9,8 @@ export interface VerifyOptions {
   readonly credentials: Credentials
   readonly region: string
   readonly now: () => number
+  /** What the date of a signature is compared with; the time itself when missing. */
+  readonly nearest?: (at: number) => number
 }
 
 /** Who sent the request, `undefined` for no one in particular; a signature that does not hold throws. */
@@ -34,7 +36,7 @@ function verifyHeaderV1(request: OssRequest, authorization: string, options: Ver
     throw invalidArgument('Authorization', authorization.slice(0, 32), 'Authorization header is invalid.')
   }
   const date = request.header('x-oss-date') ?? request.header('date') ?? ''
-  checkSkew(date, Date.parse(date), options.now())
+  checkSkew(date, Date.parse(date), options)
   const identity = findIdentity(accessKeyId, request.header('x-oss-security-token'), options.credentials)
   compareV1(request, identity, signature, date)
   return identity
@@ -73,7 +75,7 @@ function verifyHeaderV4(request: OssRequest, authorization: string, options: Ver
   const signature = fields.get('Signature') ?? ''
   const { accessKeyId, scope } = readCredential(fields.get('Credential') ?? '', options.region)
   const time = request.header('x-oss-date') ?? compactDate(request.header('date') ?? '')
-  checkSkew(time, parseTime(time), options.now())
+  checkSkew(time, parseTime(time), options)
   checkScopeDate(scope, time)
   const payload = request.header('x-oss-content-sha256')
   if (payload !== 'UNSIGNED-PAYLOAD') {
@@ -103,7 +105,7 @@ function verifyUrlV4(request: OssRequest, options: VerifyOptions): Identity {
   const signedAt = parseTime(time)
   checkScopeDate(scope, time)
   checkExpiry(signedAt + seconds * 1000, options.now())
-  if (signedAt > options.now() + MAX_SKEW_MS) checkSkew(time, signedAt, options.now())
+  if (signedAt > options.now() + MAX_SKEW_MS) checkSkew(time, signedAt, options)
   const token = request.param('x-oss-security-token') ?? request.header('x-oss-security-token')
   const identity = findIdentity(accessKeyId, token, options.credentials)
   const additional = readAdditional(request.param('x-oss-additional-headers'))
@@ -195,8 +197,9 @@ function checkScopeDate(scope: ScopeV4, time: string): void {
   throw invalidArgument('Credential', scope.date, 'The date of the credential must be the day of x-oss-date.')
 }
 
-function checkSkew(text: string, at: number, now: number): void {
+function checkSkew(text: string, at: number, options: VerifyOptions): void {
   if (Number.isNaN(at)) throw new OssError('AccessDenied', {}, 'OSS authentication requires a valid Date.')
+  const now = options.nearest?.(at) ?? options.now()
   if (Math.abs(now - at) <= MAX_SKEW_MS) return
   throw new OssError('RequestTimeTooSkewed', {
     MaxAllowedSkewMilliseconds: MAX_SKEW_MS,

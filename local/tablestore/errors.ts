@@ -15,6 +15,7 @@ const STATUS = {
   OTSObjectAlreadyExist: 409,
   OTSRequestBodyTooLarge: 413,
   OTSInternalServerError: 500,
+  OTSServerBusy: 503,
 } as const
 
 /** A code that the real service answers with. */

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Credentials, Identity } from '../wire/credentials.ts'
-import { type LocalServer, listen } from '../wire/http.ts'
+import { type LocalServer, listen, type SocketShape } from '../wire/http.ts'
+import { type Call, ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'
 import { TablestoreError } from './errors.ts'
 import { errorMessage } from './messages.ts'
 import { OPERATIONS } from './operations.ts'
 import { requirePermission } from './permission.ts'
-import { encode } from './protobuf.ts'
+import { decode, encode, repeated } from './protobuf.ts'
 import { openStore, type Store } from './store.ts'
 import { responseHeaders, verify } from './verify.ts'
 
@@ -24,9 +25,9 @@ import { responseHeaders, verify } from './verify.ts'
  * Gaps, as of 2026-11. Never run against the real service yet: behaviour follows its documentation, its error list and
  * its SDKs' own tests.
  * Differs by design:
- * - Indexes are global, and change in the same moment as their table (the real ones lag).
+ * - Indexes are global, and change in the same moment as their table unless a lag is set (the real ones always lag).
  * - Rows and cells past their time to live are invisible at once; they leave the disk when their row is next written.
- * - Writes are serialized, so OTSRowOperationConflict, OTSServerBusy and OTSTableNotReady never come.
+ * - Writes are serialized, so OTSRowOperationConflict and OTSTableNotReady never come, OTSServerBusy only when asked for.
  * - Reserved throughput is stored, and neither enforced nor limited in how often it may be changed.
  * - Capacity units in answers are estimates. ListTable leaves indexes out.
  * - A value of another type than its predefined column is refused.
@@ -43,15 +44,25 @@ export interface TablestoreOptions {
   readonly dataDir: string
   readonly instance: string
   readonly credentials: Credentials
-  /** The clock of the data: timestamps, time to live. Requests and answers are dated by the machine's, as clients are. */
+  /** The clock of the data: timestamps, time to live. */
   readonly now: () => number
+  /** What requests and answers are dated by; the machine's time when missing, whatever they say. */
+  readonly nearest?: (at: number) => number
+  readonly intercept?: Intercept
+  readonly shape?: SocketShape
+}
+
+/** A running service. */
+export interface TablestoreService extends LocalServer {
+  /** From now on changes reach the indexes this much later than their tables. */
+  setIndexLag(ms: number): Promise<void>
 }
 
 const MAX_BODY_BYTES = 5 * 1024 * 1024
 
 /** Starts the service; resolves when it listens. */
-export async function startTablestore(options: TablestoreOptions): Promise<LocalServer> {
-  const store = openStore(options.dataDir)
+export async function startTablestore(options: TablestoreOptions): Promise<TablestoreService> {
+  const store = openStore(options.dataDir, options.now)
   const busy = new Set<Promise<void>>()
   const handler: RequestListener = (request, response) => {
     const work = answer(request, store, options).then(({ status, headers, body }) => {
@@ -67,6 +78,7 @@ export async function startTablestore(options: TablestoreOptions): Promise<Local
   })
   return {
     ...server,
+    setIndexLag: (ms) => store.setIndexLag(ms),
     async close() {
       await server.close()
       await Promise.all(busy)
@@ -85,9 +97,12 @@ async function answer(request: IncomingMessage, store: Store, options: Tablestor
   const now = Math.floor(options.now())
   const [path = '/', query = ''] = (request.url ?? '/').split('?', 2)
   let identity: Identity | undefined
+  // The caller's own time, if it is one of the two that are right.
+  const sentAt = Date.parse(String(request.headers['x-ots-date']))
+  const date = Math.floor(options.nearest?.(Number.isNaN(sentAt) ? now : sentAt) ?? Date.now())
   const reply = (status: number, body: Buffer): Answer => ({
     status,
-    headers: responseHeaders(path, body, randomUUID(), Date.now(), identity),
+    headers: responseHeaders(path, body, randomUUID(), date, identity),
     body,
   })
   try {
@@ -100,27 +115,50 @@ async function answer(request: IncomingMessage, store: Store, options: Tablestor
       { method, path, query, headers: request.headers, body },
       options.instance,
       options.credentials,
-      Date.now(),
+      date,
     )
-    return reply(200, await operate(store, path.slice(1), body, identity, options.instance, now))
+    return reply(200, await operate(store, path.slice(1), body, identity, options))
   } catch (error) {
+    if (error instanceof ConnectionCut) throw error
+    if (error instanceof ServiceBusy) return busy(reply)
     const known = error instanceof TablestoreError ? error : unexpected(error)
     return reply(known.status, encode(errorMessage, { code: known.code, message: known.message }))
   }
 }
 
-async function operate(
+function busy(reply: (status: number, body: Buffer) => Answer): Answer {
+  const { status, code, message } = new TablestoreError('OTSServerBusy', 'Server is busy.')
+  return reply(status, encode(errorMessage, { code, message }))
+}
+
+function operate(
   store: Store,
   name: string,
   body: Buffer,
   identity: Identity,
-  instance: string,
-  now: number,
+  { instance, now, intercept }: TablestoreOptions,
 ): Promise<Buffer> {
   const operation = OPERATIONS.get(name)
   if (!operation) throw new TablestoreError('OTSUnsupportOperation', `Unsupported operation: '${name}'.`)
-  requirePermission(identity, name, instance)
-  return operation(store, body, now)
+  requirePermission(identity, name, instance, body)
+  const work = async () => {
+    if (store.isBehind()) await store.catchUp()
+    return operation(store, body, Math.floor(now()))
+  }
+  return intercept ? intercept(callOf(name, body, identity), work) : work()
+}
+
+function callOf(operation: string, body: Buffer, { accessKeyId }: Identity): Call {
+  return {
+    service: 'tablestore',
+    operation,
+    accessKeyId,
+    /** The first field of every message is its table, or what is asked of each table with the table's name in it. */
+    get target() {
+      const { tables } = decode({ tables: repeated(1, 'bytes') }, body)
+      return tables.map((bytes) => bytes.toString('latin1')).join('\n')
+    },
+  }
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

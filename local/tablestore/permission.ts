@@ -1,48 +1,35 @@
 import type { Identity } from '../wire/credentials.ts'
+import { permits } from '../wire/policy.ts'
 import { TablestoreError } from './errors.ts'
+import { decode, repeated, required } from './protobuf.ts'
 
 /**
- * Refuses what a session's own policy does not allow; a session without one may do what its role may. Resources are
- * matched as a whole instance, and statements with conditions never allow and always deny, since none is understood here.
- * https://www.alibabacloud.com/help/en/ram/policy-structure-and-syntax
+ * Refuses what a session's policy does not allow; a session without one may do everything. Operations on rows are judged
+ * for each table that they name, an index by its own name, and all others for the instance.
+ * https://help.aliyun.com/document_detail/27362.html
  */
-export function requirePermission(identity: Identity, operation: string, instance: string): void {
-  if (identity.policy === undefined) return
-  const statements = statementsOf(identity.policy)
-  const resource = `acs:ots:*:${identity.accountId}:instance/${instance}`
-  const applying = statements.filter(
-    (statement) => matches(statement.Action, `ots:${operation}`) && matches(statement.Resource, resource),
+export function requirePermission(identity: Identity, operation: string, instance: string, body: Buffer): void {
+  const { policy, accountId } = identity
+  if (policy === undefined) return
+  const base = `acs:ots:${REGION}:${accountId}:instance/${instance}`
+  const tables = tablesOf(operation, body)
+  const resources = tables ? tables.map((table) => `${base}/table/${table}`) : [base]
+  if (resources.every((resource) => permits(policy, { action: `ots:${operation}`, resource, context: {} }))) return
+  throw new TablestoreError(
+    'OTSNoPermissionAccess',
+    'You have no permission to access the requested resource, please contact the resource owner',
   )
-  const denied = applying.some((statement) => statement.Effect === 'Deny')
-  const allowed = applying.some((statement) => statement.Effect === 'Allow' && statement.Condition === undefined)
-  if (denied || !allowed) {
-    throw new TablestoreError(
-      'OTSNoPermissionAccess',
-      'You have no permission to access the requested resource, please contact the resource owner',
-    )
-  }
 }
 
-interface Statement {
-  readonly Effect?: unknown
-  readonly Action?: unknown
-  readonly Resource?: unknown
-  readonly Condition?: unknown
-}
+/** The local cloud has one region. */
+const REGION = 'cn-hangzhou'
+const ROW_OPERATIONS = new Set(['GetRow', 'PutRow', 'UpdateRow', 'DeleteRow', 'GetRange'])
+const BATCH_OPERATIONS = new Set(['BatchGetRow', 'BatchWriteRow'])
+const oneTable = { table: required(1, 'string') }
+const severalTables = { tables: repeated(1, oneTable) }
 
-function statementsOf(policy: string): readonly Statement[] {
-  try {
-    const { Statement } = JSON.parse(policy) as { Statement?: Statement | readonly Statement[] }
-    return Array.isArray(Statement) ? Statement : Statement ? [Statement as Statement] : []
-  } catch {
-    return []
-  }
-}
-
-function matches(patterns: unknown, text: string): boolean {
-  return [patterns].flat().some((pattern) => {
-    if (typeof pattern !== 'string') return false
-    const expression = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')
-    return new RegExp(`^${expression}$`, 'i').test(text)
-  })
+/** Whose rows an operation is about; `undefined` when it is about none. */
+function tablesOf(operation: string, body: Buffer): string[] | undefined {
+  if (ROW_OPERATIONS.has(operation)) return [decode(oneTable, body).table]
+  return BATCH_OPERATIONS.has(operation) ? decode(severalTables, body).tables.map(({ table }) => table) : undefined
 }

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { open } from 'lmdb'
 import { TablestoreError } from './errors.ts'
+import { openIndexLag } from './index-lag.ts'
+import type { IndexChange } from './indexes.ts'
 import { tableBounds } from './keys.ts'
 import { packRow, type Row, unpackRow } from './rows.ts'
 import type { Table } from './schema.ts'
@@ -24,6 +26,8 @@ export interface Writer extends Reader {
   nextNumber(table: Table, floor: bigint): bigint
   putRow(key: Buffer, row: Row): void
   removeRow(key: Buffer): void
+  /** Changes rows of indexes, at once or as much later as the indexes lag. */
+  changeIndexes(changes: readonly IndexChange[]): void
 }
 
 export interface Store extends Reader {
@@ -32,6 +36,12 @@ export interface Store extends Reader {
    * commit, so `work` must throw before it writes anything, or not at all.
    */
   change<T>(work: (writer: Writer) => T): Promise<T>
+  /** Whether changes of indexes are waiting whose time has come. */
+  isBehind(): boolean
+  /** Carries them out. */
+  catchUp(): Promise<void>
+  /** From now on changes reach the indexes this much later than their tables. */
+  setIndexLag(ms: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -43,12 +53,16 @@ export function findTable(reader: Reader, name: string): Table {
 }
 
 /** Tables and rows of one instance in a folder of lmdb files. */
-export function openStore(folder: string): Store {
+export function openStore(folder: string, now: () => number): Store {
   mkdirSync(folder, { recursive: true })
   // Without overlapping sync a commit resolves only when it is flushed, and nobody reads what a power cut could undo.
   const root = open({ path: folder, noSubdir: false, pageSize: 8192, overlappingSync: false })
   const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' })
   const rows = root.openDB<Buffer, Buffer>({ name: 'rows', encoding: 'binary', keyEncoding: 'binary' })
+  const lag = openIndexLag(root.openDB({ name: 'late' }), now, ({ key, row }) => {
+    if (row) rows.put(key, packRow(row))
+    else rows.remove(key)
+  })
   const tables = new Map<string, Table>()
   for (const { value } of meta.getRange({ start: 'table/', end: 'table0' })) {
     const table = value as Table
@@ -91,15 +105,20 @@ export function openStore(folder: string): Store {
     },
     putRow: (key, row) => void rows.put(key, packRow(row)),
     removeRow: (key) => void rows.remove(key),
+    changeIndexes: (changes) => lag.add(changes),
   }
 
+  const change: Store['change'] = async (work) => {
+    const outcome = await root.transaction(() => attempt(() => work(writer)))
+    if ('error' in outcome) throw outcome.error
+    return outcome.value
+  }
   return {
     ...reader,
-    async change(work) {
-      const outcome = await root.transaction(() => attempt(() => work(writer)))
-      if ('error' in outcome) throw outcome.error
-      return outcome.value
-    },
+    change,
+    isBehind: () => lag.isBehind(),
+    catchUp: () => change(() => lag.catchUp()),
+    setIndexLag: (ms) => change(() => lag.set(ms)),
     close: () => root.close(),
   }
 }

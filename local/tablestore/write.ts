@@ -36,13 +36,9 @@ export function writeRow(writer: Writer, tableName: string, change: RowChange, n
 }
 
 function apply(writer: Writer, table: Table, before: Row | undefined, after: Row | undefined): void {
-  const changes = indexChanges(writer, table, before, after)
-  const key = after ?? before
-  if (key) changes.push({ key: rowKey(table, key.key), row: after })
-  for (const change of changes) {
-    if (change.row) writer.putRow(change.key, change.row)
-    else writer.removeRow(change.key)
-  }
+  writer.changeIndexes(indexChanges(writer, table, before, after))
+  if (after) writer.putRow(rowKey(table, after.key), after)
+  else if (before) writer.removeRow(rowKey(table, before.key))
 }
 
 function checkAgainst(table: Table, change: RowChange, now: number): void {

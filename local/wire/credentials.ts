@@ -9,7 +9,7 @@ export interface Identity {
   /** Role name, sessions only. */
   readonly role?: string
   readonly sessionName?: string
-  /** The session policy as it was given to AssumeRole (JSON text); absent means whatever the role may do. */
+  /** What the session may do (JSON text): the policy given to AssumeRole, or the role's; absent means everything. */
   readonly policy?: string
   /** Milliseconds since the epoch, sessions only. */
   readonly expiresAt?: number
@@ -63,11 +63,14 @@ interface TokenBody {
 
 /**
  * Sessions are kept nowhere: the token carries what it grants under an HMAC of the account's secret, and the session's
- * secret key is derived from its id, so that credentials outlive a restart of the local cloud.
+ * secret key is derived from its id, so that credentials outlive a restart of the local cloud. A session without a policy
+ * of its own has its role's, if that is known (JSON text by role name). One that has its own is judged by it alone: that
+ * the service would narrow it by the role's too is not done here.
  */
 export function openCredentials(
   account: { accountId: string; accessKeyId: string; accessKeySecret: string },
   now: () => number,
+  rolePolicies: Readonly<Record<string, string>> = {},
 ): Credentials {
   const mac = (purpose: string, text: string) =>
     createHmac('sha256', account.accessKeySecret).update(`${purpose}\n${text}`).digest()
@@ -90,7 +93,7 @@ export function openCredentials(
         role: body.role,
         sessionName: body.name,
         expiresAt: body.exp,
-        ...(body.policy === undefined ? {} : { policy: body.policy }),
+        ...policyOf(body.policy ?? rolePolicies[body.role]),
       }
     },
     issue(request) {
@@ -108,6 +111,10 @@ export function openCredentials(
       return { accessKeyId: id, accessKeySecret: secretOf(id), securityToken: token, expiresAt: exp }
     },
   }
+}
+
+function policyOf(policy: string | undefined): { policy?: string } {
+  return policy === undefined ? {} : { policy }
 }
 
 function readToken(token: string, mac: (purpose: string, text: string) => Buffer): TokenBody {

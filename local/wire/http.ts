@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
-import { isIPv4 } from 'node:net'
+import { isIPv4, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** A listening HTTP server of the local cloud. */
 export interface LocalServer {
@@ -13,6 +14,15 @@ export interface LocalServer {
 export interface ListenOptions {
   readonly host: string
   readonly port: number
+  readonly shape?: SocketShape
+}
+
+/** What connections go through. */
+export interface SocketShape {
+  /** The socket itself leaves a new connection alone. */
+  through(socket: Socket): Duplex
+  /** Is told of every server that it shapes. */
+  watch(server: Pick<Server, 'closeIdleConnections'>): void
 }
 
 /**
@@ -20,11 +30,11 @@ export interface ListenOptions {
  * because clients resolve `localhost` to either. Rejects with `EADDRINUSE` when the port is taken.
  */
 export async function listen(handler: RequestListener, options: ListenOptions): Promise<LocalServer> {
-  const first = await bind(handler, options.host, options.port)
+  const first = await bind(handler, options.host, options.port, options.shape)
   const port = portOf(first)
   const servers = [first]
   if (options.host === '127.0.0.1') {
-    const second = await bind(handler, '::1', port).catch((error: NodeJS.ErrnoException) => {
+    const second = await bind(handler, '::1', port, options.shape).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT') return undefined
       throw error
     })
@@ -34,12 +44,21 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   return { port, url: `http://${name}:${port}`, close: async () => void (await Promise.all(servers.map(shut))) }
 }
 
-function bind(handler: RequestListener, host: string, port: number): Promise<Server> {
+function bind(handler: RequestListener, host: string, port: number, shape: SocketShape | undefined): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 }, handler)
+    if (shape) shapeConnections(server, shape)
     server.once('error', reject)
     server.listen({ host, port }, () => resolve(server))
   })
+}
+
+/** An HTTP server takes any duplex for a connection: https://nodejs.org/api/http.html#event-connection */
+function shapeConnections(server: Server, shape: SocketShape): void {
+  const [serve] = server.listeners('connection')
+  server.removeAllListeners('connection')
+  server.on('connection', (socket) => serve?.call(server, shape.through(socket)))
+  shape.watch(server)
 }
 
 function portOf(server: Server): number {

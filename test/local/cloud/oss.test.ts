@@ -111,6 +111,16 @@ test('a public ACL is taken back', async () => {
   expect((await fetch(anonymous)).status).toBe(403)
 })
 
+test('the ACL of an object that is gone is no matter', async () => {
+  await expect(objects().resetAcl('f/gone')).resolves.toBeUndefined()
+})
+
+test('the ACL of a symbolic link is taken back whatever it points to', async () => {
+  await oss.client('V4').putSymlink('f/link', 'f/nowhere', { headers: { 'x-oss-object-acl': 'public-read' } })
+  await objects().resetAcl('f/link')
+  expect(await oss.client('V4').getACL('f/link')).toMatchObject({ acl: 'default' })
+})
+
 test('unfinished uploads under a prefix are ended, others are left', async () => {
   const client = oss.client('V4')
   await client.initMultipartUpload('g/1/source')
@@ -185,4 +195,33 @@ describe('failures', () => {
     })
     expect(proxy.seen.length - before).toBe(1)
   })
+})
+
+test('many objects are removed at once, whether they are there or not', async () => {
+  const bucket = objects()
+  const keys = Array.from({ length: 1005 }, (_, n) => `many/${n}`)
+  for (const key of keys.slice(0, 3)) await bucket.put(key, Buffer.from('x'), stored)
+  await bucket.put('many-others', Buffer.from('x'), stored)
+  await bucket.removeAll(keys)
+  await bucket.removeAll([])
+  const left: string[] = []
+  for await (const { key } of bucket.list('many')) left.push(key)
+  expect(left).toEqual(['many-others'])
+})
+
+test('folders are told one page after the other, each once', async () => {
+  const bucket = objects()
+  const names = ['Aa', 'a', 'aa', 'a0', 'b', 'z9']
+  for (const name of names) for (const n of [1, 2]) await bucket.put(`f/${name}/x/${n}.ts`, Buffer.from('x'), stored)
+  await bucket.put('f/no-folder', Buffer.from('x'), stored)
+  const found: string[] = []
+  let from: string | undefined = ''
+  while (from !== undefined) {
+    const page: Awaited<ReturnType<Objects['folders']>> = await bucket.folders('f/', from, 2)
+    expect(page.names.length).toBeLessThanOrEqual(2)
+    found.push(...page.names)
+    from = page.next
+  }
+  expect(found.sort()).toEqual([...names].sort())
+  expect(await bucket.folders('nothing/', '', 10)).toEqual({ names: [], next: undefined })
 })

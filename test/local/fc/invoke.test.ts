@@ -42,11 +42,7 @@ beforeAll(async () => {
           destinationConfig: { onFailure: { destination: arn('sink') }, onSuccess: { destination: arn('sink') } },
         },
       }),
-      retried: functionResource('retried', {
-        code: './code/worker',
-        environmentVariables: { OUT: `${project.dir}/retried.out` },
-        asyncInvokeConfig: { maxAsyncRetryAttempts: 2 },
-      }),
+      other: functionResource('other', { code: './code/worker' }),
       sink: functionResource('sink', { environmentVariables: { OUT: `${project.dir}/sink.out` } }),
       broken: functionResource('broken'),
     }),
@@ -190,7 +186,7 @@ describe('an asynchronous invocation', () => {
       { code: 'StatefulAsyncInvocationAlreadyExists' },
     )
     // The id belongs to the function: another one may have it too.
-    expect((await later('retried', {}, 'task-1')).status).toBe(202)
+    expect((await later('other', {}, 'task-1')).status).toBe(202)
     await running.fc.idle()
     expect((await project.read('worker.out')).match(/task/g)).toHaveLength(1)
     const { body } = await client3().getAsyncTask('worker', 'task-1', new fc3Sdk.GetAsyncTaskRequest({}))
@@ -230,11 +226,5 @@ describe('an asynchronous invocation', () => {
       responseContext: { functionError: '' },
       responsePayload: '{"marker":"fine"}',
     })
-  })
-
-  test('is tried again as often as configured', async () => {
-    await later('retried', { write: 'again', fail: 'always' })
-    await running.fc.idle()
-    expect((await project.read('retried.out')).match(/again/g)).toHaveLength(3)
   })
 })

@@ -71,7 +71,7 @@ describe('s.yaml is refused for', () => {
     [
       'a trigger that is not run here',
       withProps({ triggers: [{ triggerType: 'cdn_events' }] }),
-      /expected one of http, oss/,
+      /expected one of http, oss, timer/,
     ],
     [
       'a destination that is not there',

@@ -60,7 +60,6 @@ export async function makeProject(files: Readonly<Record<string, string>>): Prom
         env: (fcUrl) => ({ FC_URL: fcUrl }),
         path: process.env.PATH ?? '',
         retryDelayMs: 1,
-        now: Date.now,
         ...changes,
       })
       const server = createServer(gateway(() => ({ fc, webDir: join(dir, 'web'), now: Date.now })))

@@ -148,6 +148,27 @@ test.each([
   else await expect(answer).rejects.toMatchObject(refused('OTSNoPermissionAccess'))
 })
 
+const everyTable = 'acs:ots:*:*:instance/yunbo/table/*'
+
+test.each([
+  ['a row of its table', allow('ots:GetRow', 'acs:ots:*:*:instance/yunbo/table/mine'), 'mine', true],
+  ['a row of another table', allow('ots:GetRow', 'acs:ots:*:*:instance/yunbo/table/mine'), 'other', false],
+  ['a row, with a right on the instance alone', allow('ots:GetRow', 'acs:ots:*:*:instance/yunbo'), 'mine', false],
+  ['a row, with a right on every table', allow('ots:GetRow', everyTable), 'mine', true],
+])('a session may read %s: %j', async (_, policy, tableName, allowed) => {
+  const read = service.connect(session(policy)).getRow({ tableName, primaryKey: [{ id: 'a' }], maxVersions: 1 })
+  // There is no such table: only who may read it is told so.
+  await expect(read).rejects.toMatchObject(refused(allowed ? 'OTSObjectNotExist' : 'OTSNoPermissionAccess'))
+})
+
+test('a batch needs the right on each of its tables', async () => {
+  const client = service.connect(session(allow('ots:BatchGetRow', 'acs:ots:*:*:instance/yunbo/table/mine')))
+  const of = (tableName: string) => ({ tableName, primaryKey: [[{ id: 'a' }]], maxVersions: 1 })
+  const batch = client.batchGetRow({ tables: [of('mine'), of('other')] })
+  await expect(batch).rejects.toMatchObject(refused('OTSNoPermissionAccess'))
+  await client.batchGetRow({ tables: [of('mine')] })
+})
+
 test('a denial outweighs a permission', async () => {
   const policy = { Statement: [...allow('*').Statement, { Effect: 'Deny', Action: 'ots:List*', Resource: '*' }] }
   await expect(service.connect(session(policy)).listTable({})).rejects.toMatchObject(refused('OTSNoPermissionAccess'))
