@@ -2,7 +2,7 @@
  * Bundles what runs outside the tests: every function folder, the local cloud, the pages and the demo. A target whose
  * inputs have not changed is left alone, so that starting twice costs one build.
  *
- *   node build.mjs [--force] [--only functions|local|web|demo]
+ *   node build.mjs [--force] [--only functions|local|web|demo|deploy]
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -82,6 +82,8 @@ function otherTargets() {
   const all = [
     { ...program('local', { main: 'local/main.ts' }), copied: localRuntimes() },
     program('demo', { index: 'demo/index.ts' }),
+    program('deploy', { main: 'deploy/main.ts' }),
+    program('bench', { main: 'bench/main.ts' }),
     {
       name: 'web',
       entries: { watch: 'web/watch.ts' },

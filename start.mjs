@@ -10,10 +10,23 @@ if (!existsSync(fileURLToPath(new URL('node_modules', import.meta.url)))) {
   fail('The packages are not installed yet: run `npm install` first.')
 }
 
+stopWithNpm()
 const { build } = await import('./build.mjs')
 // Standard output belongs to the local cloud (`--json` promises one object a line there).
 await build({ onProgress: (line) => process.stderr.write(`${line}\n`) })
 await import(new URL('dist/local/main.mjs', import.meta.url).href)
+
+/** npm hands signals on, but cannot when it is itself killed; the cloud must not outlive the command that started it. */
+function stopWithNpm() {
+  if (process.env.npm_lifecycle_event !== 'start') return
+  const npm = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === npm) return
+    clearInterval(watch)
+    process.kill(process.pid, 'SIGTERM')
+  }, 500)
+  watch.unref()
+}
 
 /** @param {string} message @returns {never} */
 function fail(message) {

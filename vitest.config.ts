@@ -7,11 +7,13 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // The functions log as they do in the cloud; that is of interest only where a test fails.
+    silent: 'passed-only',
     projects: [
       {
         test: {
           name: 'unit',
-          include: ['test/*.test.ts', 'test/{functions,shared,fakes,contracts,web,demo}/**/*.test.ts'],
+          include: ['test/*.test.ts', 'test/{functions,shared,fakes,contracts,web,demo,deploy,docs}/**/*.test.ts'],
           exclude: ['test/contracts/**/*.local.test.ts'],
           sequence: { groupOrder: 0 },
         },

@@ -34,7 +34,7 @@ test.each([
     'instanceConcurrency: 10\n      cpu: 0.35',
     'instanceConcurrency',
   ],
-  ['a role in capitals, which would be lower-cased', 'role/yunbo-worker', 'role/Yunbo-Worker', 'role'],
+  ['a role in capitals, which would be lower-cased', 'role/yunbo-videos', 'role/Yunbo-Videos', 'role'],
   ['a built-in runtime without its handler', '      handler: index.handler\n', '', 'handler'],
   ['a custom runtime without its command', 'command: [/var/fc/lang/nodejs20/bin/node]', '', 'command'],
   [
@@ -43,11 +43,14 @@ test.each([
     'command: [node]',
     'command',
   ],
-  ['a method that is none', 'methods: [GET, POST]', 'methods: [GET, FETCH]', 'methods/1'],
-  ['OPTIONS, which the gateway answers', 'methods: [GET, POST]', 'methods: [GET, OPTIONS]', 'methods/1'],
+  ['a method that is none', 'methods: [GET, HEAD, POST,', 'methods: [GET, FETCH, POST,', 'methods/1'],
+  ['OPTIONS, which the gateway answers', 'methods: [GET, HEAD, POST,', 'methods: [GET, OPTIONS, POST,', 'methods/1'],
   ['an unknown key of an HTTP trigger', 'authType: anonymous,', 'authType: anonymous, cors: true,', 'cors'],
   ['the settings of another trigger type', 'triggerType: http', 'triggerType: oss', 'sourceArn'],
-  ['a trigger type that is not used here', 'triggerType: oss', 'triggerType: timer', 'triggerType'],
+  ['a trigger type that is not used here', 'triggerType: oss', 'triggerType: log', 'triggerType'],
+  ['seconds, which the service does not count in', '"@every 1m"', '"@every 30s"', 'cronExpression'],
+  ['a cron expression without seconds', '"@every 1m"', '"0 4 * * *"', 'cronExpression'],
+  ['a timer that does not say whether it runs', ', enable: true', '', 'enable'],
   ['an event that fires for every part', 'oss:ObjectCreated:PutObject', 'oss:ObjectCreated:*', 'events/0'],
   ['a watched prefix that holds our own output', 'prefix: uploads/', "prefix: ''", 'prefix'],
   ['an OSS filter without a suffix', ', suffix: ""', '', 'suffix'],
@@ -101,7 +104,7 @@ test.each([
 
 test('a function that breaks the published schema is named', () => {
   const fc3Schema = {
-    definitions: { IHttpTriggerConfig: {}, IOssTriggerConfig: { required: ['transport'] } },
+    definitions: { IHttpTriggerConfig: {}, IOssTriggerConfig: { required: ['transport'] }, ITimerTriggerConfig: {} },
     type: 'object',
     required: ['vpcConfig'],
   }

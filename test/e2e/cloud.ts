@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import OSS from 'ali-oss'
+import { policiesByRole } from '../../deploy/roles.ts'
 import { type LocalOptions, startLocal } from '../../local/index.ts'
 import { openSchema } from '../../shared/cloud/tablestore.ts'
 import { createTables } from '../../shared/tables/schema.ts'
@@ -61,7 +62,7 @@ export interface Answer {
 /** Starts the local cloud over the bundles in `dist/`; reuses a data folder when one is given. */
 export async function openStage(options: { dataDir?: string } = {}): Promise<Stage> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'yunbo-e2e-')))
-  const local = await startLocal({ port: 0, dataDir, createTables: tablesAt })
+  const local = await startLocal({ port: 0, dataDir, createTables: tablesAt, rolePolicies })
   const { gateway, user } = local.cloud
   const token = await signIn(gateway, user)
 
@@ -121,10 +122,26 @@ async function signIn(gateway: string, user: { username: string; password: strin
 const tablesAt: NonNullable<LocalOptions['createTables']> = ({ endpoint, instance, ...keys }) =>
   createTables(openSchema({ endpoint, instance }, keys))
 
+/** Every function has the rights that a deployment gives it, and no others. */
+const rolePolicies: NonNullable<LocalOptions['rolePolicies']> = (place) =>
+  policiesByRole({ ...place, prefix: 'yunbo-' })
+
 /** Path of a test clip; made on first use. */
 export async function clipFile(name: string): Promise<string> {
   await mkdir(CLIP_DIR, { recursive: true })
   return clipNamed(name).make(CLIP_DIR)
+}
+
+/** Whether an ffmpeg reads this source. */
+export async function isEncoding(key: string): Promise<boolean> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+  return lines.some((line) => /^[^\0]*ffmpeg\0/.test(line) && line.includes(key))
+}
+
+/** A moment between two looks at what goes on in other processes. */
+export function nextLook(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50))
 }
 
 /** The vendor's client with the rights of one upload. */

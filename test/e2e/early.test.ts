@@ -1,6 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { clipFile, openStage, type Stage } from './cloud.ts'
+import { clipFile, isEncoding, nextLook, openStage, type Stage } from './cloud.ts'
 
 let stage: Stage
 beforeAll(async () => {
@@ -40,12 +40,5 @@ async function playInfo(play: string): Promise<{ playable: boolean }> {
 
 /** Asks until the answer is yes; the test's own time limit ends it otherwise. */
 async function until(question: () => Promise<boolean>): Promise<void> {
-  while (!(await question())) await new Promise((resolve) => setTimeout(resolve, 50))
-}
-
-/** Whether a process reads this source. */
-async function isEncoding(key: string): Promise<boolean> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
-  return lines.some((line) => line.includes('ffmpeg') && line.includes(key))
+  while (!(await question())) await nextLook()
 }

@@ -102,7 +102,7 @@ function checkRoutes(routes, functions) {
 function checkPublished({ resources }, fc3Schema) {
   const ajv = new Ajv({ allErrors: true, strict: false })
   /** @type {Record<string, string>} */
-  const definitions = { http: 'IHttpTriggerConfig', oss: 'IOssTriggerConfig' }
+  const definitions = { http: 'IHttpTriggerConfig', oss: 'IOssTriggerConfig', timer: 'ITimerTriggerConfig' }
   const functions = Object.values(resources).filter(({ component }) => component === 'fc3')
   return functions.flatMap(({ props }) => [
     ...faultsOf(ajv, fc3Schema, props, `fc3 schema, ${props.functionName}`),
