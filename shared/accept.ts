@@ -26,9 +26,9 @@ export interface AcceptDeps {
 }
 
 /**
- * "The bytes are there", said by the uploader, by an OSS event, by the timer that looks for them, or by all several times. Every caller ends here and gets
- * the same answer. Each write is conditional and may be repeated; a call that dies half-way is finished by the next one,
- * since the upload only becomes `done` when everything it leads to exists.
+ * "The bytes are there", said by the uploader, by an OSS event, by the timer that looks for them, or by all several times.
+ * Every caller ends here and gets the same answer. Each write is conditional and may be repeated; a call that dies
+ * half-way is finished by the next one, since the upload only becomes `done` when everything it leads to exists.
  */
 export async function accept(upload: Upload, deps: AcceptDeps): Promise<UploadCompleted> {
   const object = await inspect(upload.key, deps.objects)

@@ -20,23 +20,35 @@ export function memory<Value>(limit: number): Memory<Value> {
   }
 }
 
-/** Lets those who would meet on one row take turns. */
-export interface Turns {
-  take(key: string, work: () => Promise<void>): Promise<void>
+/** Brings together what is to be written to one row: whatever arrives while a write is under way goes into the next. */
+export interface Gathering {
+  /** Resolves when an `item` was part of a write, and fails with it. */
+  add(key: string, item: string, write: (items: readonly string[]) => Promise<void>): Promise<void>
 }
 
-/** Turns that nobody has taken yet; a failure is its own taker's alone. */
-export function turns(): Turns {
-  const last = new Map<string, Promise<void>>()
+/** Nothing gathered yet. */
+export function gathering(): Gathering {
+  const running = new Map<string, Promise<void>>()
+  const waiting = new Map<string, { readonly items: Set<string>; readonly written: Promise<void> }>()
   return {
-    async take(key, work) {
-      const before = last.get(key) ?? Promise.resolve()
-      const mine = before.then(work, work)
-      last.set(key, mine)
+    async add(key, item, write) {
+      const others = waiting.get(key)
+      if (others) {
+        others.items.add(item)
+        return others.written
+      }
+      const items = new Set([item])
+      const run = () => {
+        waiting.delete(key)
+        return write([...items])
+      }
+      const written = (running.get(key) ?? Promise.resolve()).then(run, run)
+      waiting.set(key, { items, written })
+      running.set(key, written)
       try {
-        await mine
+        await written
       } finally {
-        if (last.get(key) === mine) last.delete(key)
+        if (running.get(key) === written) running.delete(key)
       }
     },
   }

@@ -12,7 +12,7 @@ import {
   type SessionsTable,
 } from '../../shared/tables/sessions.ts'
 import { firstSession, isView, movesProgress, nextSession, type TimedBeat } from './beat.ts'
-import { type Memory, memory, type Turns, turns } from './memory.ts'
+import { type Gathering, gathering, type Memory, memory } from './memory.ts'
 
 /** What an instance remembers between beats. It may be behind other instances: a write whose condition fails says so. */
 export interface Recollection {
@@ -20,7 +20,8 @@ export interface Recollection {
   readonly sessions: Memory<Session>
   /** Rows of `progress` that are known to exist. */
   readonly positions: Memory<true>
-  readonly turns: Turns
+  /** Sessions that have just become views, by the row that counts them. */
+  readonly views: Gathering
 }
 
 export interface RecordDeps {
@@ -44,7 +45,7 @@ const TRIES = 8
 
 /** An instance's memory, empty. */
 export function newRecollection(): Recollection {
-  return { sessions: memory(MAX_REMEMBERED), positions: memory(MAX_REMEMBERED), turns: turns() }
+  return { sessions: memory(MAX_REMEMBERED), positions: memory(MAX_REMEMBERED), views: gathering() }
 }
 
 /**
@@ -141,12 +142,13 @@ async function writeAgain({ key, timed }: Viewing, deps: RecordDeps): Promise<Se
 
 /** Counts a view once it is one. To count comes first: whoever finds it counted but not noted only notes it. */
 async function concludeViewing(session: Session, { key }: Viewing, shown: Shown, deps: RecordDeps): Promise<void> {
-  const { sessions, turns } = deps.recollection
+  const { sessions, views } = deps.recollection
   const { videoId, sessionId } = key
   const counted = session.counted || sessions.get(sessionId)?.counted === true
   sessions.set(sessionId, { ...session, counted })
   if (counted || !isView(session, shown.durationMs)) return
-  await turns.take(`${videoId}/${shardOf(sessionId)}`, () => deps.counters.count(videoId, sessionId))
+  const shard = shardOf(sessionId)
+  await views.add(`${videoId}/${shard}`, sessionId, (ids) => deps.counters.count(videoId, shard, ids))
   await deps.sessions.markCounted(key)
   sessions.set(sessionId, { ...(sessions.get(sessionId) ?? session), counted: true })
 }

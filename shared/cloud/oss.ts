@@ -50,7 +50,7 @@ export interface Objects {
   /** Back to the bucket's ACL; whoever may put an object may also make it public. What is gone needs none. */
   resetAcl(key: string): Promise<void>
   list(prefix: string): AsyncIterable<{ readonly key: string; readonly size: number }>
-  /** Names between the prefix and the next slash, in order, that come after `from`; at most `limit` of them. */
+  /** Names between the prefix and the next slash, at most `limit` of them; `next` goes on where they end. */
   folders(prefix: string, from: string, limit: number): Promise<{ names: string[]; next: string | undefined }>
   /** To remove what is not there is a success. */
   remove(key: string): Promise<void>
@@ -195,11 +195,13 @@ async function removeAll(call: Call, keys: readonly string[]): Promise<void> {
 }
 
 async function folders(client: OSS, prefix: string, from: string, limit: number) {
-  // Everything in the folder `from` sorts before its name followed by the character after the slash.
-  const after = from === '' ? {} : { 'start-after': `${prefix}${from}0` }
+  const after = from === '' ? {} : { 'start-after': from }
   const page = await client.listV2({ prefix, delimiter: '/', 'max-keys': String(limit), ...after }, {})
-  const names = (page.prefixes ?? []).map((path) => path.slice(prefix.length, -1))
-  return { names, next: page.isTruncated ? names.at(-1) : undefined }
+  const paths = page.prefixes ?? []
+  // Everything in a folder sorts before its path with the character after the slash at its end.
+  const ends = [...paths.map((path) => `${path.slice(0, -1)}0`), ...(page.objects ?? []).map(({ name }) => name)]
+  const last = ends.reduce((a, b) => (a > b ? a : b), '')
+  return { names: paths.map((path) => path.slice(prefix.length, -1)), next: page.isTruncated ? last : undefined }
 }
 
 /** A symlink answers HEAD with the type of its target, so it is asked for by its own operation. */

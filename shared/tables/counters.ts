@@ -5,11 +5,13 @@ import type { Row, TableClient, Write } from './client.ts'
 const SHARDS = 8
 /** How many of the last sessions a row remembers, to know one that was counted when its answer was lost. */
 const REMEMBERED = 64
+/** At most half of what is remembered, so that the ones before are not forgotten by one write. */
+const TOGETHER = 32
 const TRIES = 20
 
 export interface CountersTable {
-  /** Adds one view for a session that is not among the latest that were added. */
-  count(videoId: string, sessionId: string): Promise<void>
+  /** Adds a view for each of these sessions of one shard that is not among the latest that were added. */
+  count(videoId: string, shard: number, sessionIds: readonly string[]): Promise<void>
   /** Views of several videos, in order. */
   views(videoIds: readonly string[]): Promise<number[]>
 }
@@ -17,15 +19,11 @@ export interface CountersTable {
 /** An increment is not repeatable, so a count is compared and set, in a row that knows whom it has counted. */
 export function countersTable(client: TableClient): CountersTable {
   return {
-    async count(videoId, sessionId) {
-      const key = keyOf(videoId, shardOf(sessionId))
-      for (let tries = 0; tries < TRIES; tries += 1) {
-        const row = await client.get('counters', key)
-        const recent = recentOf(row)
-        if (recent.includes(sessionId)) return
-        if (await client.write(added(key, row, [...recent, sessionId].slice(-REMEMBERED)))) return
+    async count(videoId, shard, sessionIds) {
+      const key = keyOf(videoId, shard)
+      for (let at = 0; at < sessionIds.length; at += TOGETHER) {
+        await countTogether(client, key, sessionIds.slice(at, at + TOGETHER))
       }
-      throw new AppError('upstream_busy', 'Too many views of this video at once; send the beat again')
     },
     async views(videoIds) {
       const shards = Array.from({ length: SHARDS }, (_, shard) => shard)
@@ -35,6 +33,17 @@ export function countersTable(client: TableClient): CountersTable {
       return videoIds.map((_, index) => sum(counts.slice(index * SHARDS, (index + 1) * SHARDS)))
     },
   }
+}
+
+async function countTogether(client: TableClient, key: Write['key'], sessionIds: readonly string[]): Promise<void> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const row = await client.get('counters', key)
+    const recent = recentOf(row)
+    const fresh = sessionIds.filter((sessionId) => !recent.includes(sessionId))
+    if (fresh.length === 0) return
+    if (await client.write(added(key, row, fresh))) return
+  }
+  throw new AppError('upstream_busy', 'Too many views of this video at once; send the beat again')
 }
 
 /** Which row counts a session: FNV-1a of its id. */
@@ -55,9 +64,10 @@ function recentOf(row: Row | undefined): string[] {
   return row ? (JSON.parse(String(row.recent)) as string[]) : []
 }
 
-function added(key: Write['key'], row: Row | undefined, recent: readonly string[]): Write {
+function added(key: Write['key'], row: Row | undefined, fresh: readonly string[]): Write {
   const version = Number(row?.version ?? 0)
-  const put = { n: Number(row?.n ?? 0) + 1, recent: JSON.stringify(recent), version: version + 1 }
+  const recent = [...recentOf(row), ...fresh].slice(-REMEMBERED)
+  const put = { n: Number(row?.n ?? 0) + fresh.length, recent: JSON.stringify(recent), version: version + 1 }
   const expect = row ? ([{ column: 'version', op: '=', value: version }] as const) : 'absent'
   return { table: 'counters', key, expect, put }
 }

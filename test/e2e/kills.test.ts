@@ -24,6 +24,9 @@ const CLIP = clipNamed('fps24')
 
 const HANDLERS = ['yunbo-mps-callback', 'yunbo-upload-notify', 'yunbo-hls-index'] as const
 
+/** Reasons that are not in the source. */
+const FAILURES = ['worker_lost', 'transcode_failed', 'output_mismatch', 'output_incomplete']
+
 let cloud: KilledCloud
 let dir: string
 let struck = 0
@@ -52,8 +55,8 @@ test.each(SCHEDULES)('schedule %i: %s', async (seed, _what, faults) => {
   // Stragglers and hints that are left have their turn too.
   for (let minute = 0; minute < 3; minute += 1) await cloud.insist(() => cloud.advance(60_000).then(cloud.idle))
 
-  if (video.status === 'errored')
-    expect(video.error).toMatchObject({ code: expect.stringMatching(/./), message: expect.stringMatching(/./) })
+  // The clip is good, so nothing may be said against it.
+  if (video.status === 'errored') expect(FAILURES).toContain(video.error?.code)
   else await expectEveryFrame(ticket, join(dir, String(seed)))
   await expectNothingAstray()
 })

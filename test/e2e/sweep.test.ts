@@ -52,12 +52,23 @@ async function abandoned(stage: Stage) {
   return ticket
 }
 
+/** Leaves a viewer's traces. */
+async function watch(stage: Stage, playbackId: string): Promise<void> {
+  const { session } = (await stage.call('GET', `/play/${playbackId}`)).body.data as { session: string }
+  const beat = { playbackId, sessionId: session, seq: 1, positionMs: 1000, event: 'timeupdate', playing: true }
+  const answer = await stage.call('POST', '/v1/heartbeats', { body: beat })
+  expect(answer.status).toBe(200)
+  const { sessions, progress } = await allRows(stage)
+  expect([sessions?.length, progress?.length]).toEqual([1, 1])
+}
+
 describe('as time passes', () => {
   test('an abandoned upload and a deleted video leave nothing behind, and a forgotten one is finished', async () => {
     const stage = await opened()
     const clip = await clipFile('plain')
     const { ticket: deleted, video } = await stage.upload(clip)
     expect(video.status).toBe('ready')
+    await watch(stage, deleted.playbackId)
     const given = await abandoned(stage)
 
     const lost = stage.local.faults.add({ fault: 'delivery', of: 'event', outcome: 'drop', times: 100 })

@@ -42,7 +42,7 @@ const schedule = fc.record({
   fault: fc.constant<VideoErrorCode | undefined>(undefined),
 })
 
-describe('a media driven through random deaths, losses, repeats and interleavings', () => {
+describe('a media driven through random deaths, losses, repeats and interleavings', { timeout: 60_000 }, () => {
   test('always ends in the same state', async () => {
     await fc.assert(
       fc.asyncProperty(schedule, fc.scheduler(), async (chaos, scheduler) => {

@@ -93,6 +93,13 @@ describe('of two beats', () => {
   }
 })
 
+test('of two sessions whose first beats meet, the later one counts', async () => {
+  const { beat, position } = await newWorld({ instances: 2 })
+  const older = beat({ sessionId: 'a', seq: 2, positionMs: 1, ageMs: 500 }, {}, 0)
+  await Promise.all([older, beat({ sessionId: 'b', seq: 2, positionMs: 2 }, {}, 1)])
+  expect((await position()).positionMs).toBe(2)
+})
+
 describe('a beat', () => {
   test('is one request once video, position and session are known', async () => {
     const { beat, newSession, requests, at } = await newWorld({ durationMs: 600_000 })

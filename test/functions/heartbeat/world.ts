@@ -5,7 +5,7 @@ import { playSessions } from '../../../shared/auth/play-session.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { MediaInfo } from '../../../shared/plan.ts'
 import { shownCache } from '../../../shared/shown.ts'
-import { countersTable } from '../../../shared/tables/counters.ts'
+import { countersTable, shardOf } from '../../../shared/tables/counters.ts'
 import { mediaTable } from '../../../shared/tables/media.ts'
 import { playbacksTable } from '../../../shared/tables/playbacks.ts'
 import { progressTable } from '../../../shared/tables/progress.ts'
@@ -98,6 +98,14 @@ export async function newWorld({ durationMs = 60_000, instances = 1, onOperation
     },
     async views() {
       return (await countersTable(client).views([videoId]))[0]
+    },
+    /** Views of so many others. */
+    async others(count: number) {
+      const ids = Array.from({ length: count }, (_, n) => `another-${n}`)
+      for (let shard = 0; shard < 8; shard += 1) {
+        const mine = ids.filter((id) => shardOf(id) === shard)
+        await countersTable(client).count(videoId, shard, mine)
+      }
     },
     sessions: () => client.rows('sessions'),
     progress: () => client.rows('progress'),

@@ -114,7 +114,7 @@ async function endedAfterDeath(scenario: Scenario, nth: number, phase: 'before' 
   return { state: stateOf(world), died: changes > nth }
 }
 
-describe.each(scenarios)('$what', (scenario) => {
+describe.each(scenarios)('$what', { timeout: 60_000 }, (scenario) => {
   test('comes to its end', async () => {
     expect(await ended(scenario)).toMatchObject(scenario.end)
   })
