@@ -5,7 +5,7 @@
  *   node build.mjs [--force] [--only functions|local|web|demo|deploy]
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -84,18 +84,7 @@ function otherTargets() {
     program('demo', { index: 'demo/index.ts' }),
     program('deploy', { main: 'deploy/main.ts' }),
     program('bench', { main: 'bench/main.ts' }),
-    {
-      name: 'web',
-      entries: { watch: 'web/watch.ts' },
-      copied: ['web/index.html', 'web/watch.html', 'web/watch.css'],
-      options: {
-        platform: 'browser',
-        format: 'esm',
-        target: 'es2022',
-        minify: true,
-        sourcemap: 'linked',
-      },
-    },
+    { name: 'web', entries: { index: 'web/index.html' }, copied: staticFiles(), options: {} },
   ]
   return all.filter(({ entries }) => Object.values(entries).every((path) => existsSync(join(root, path))))
 }
@@ -134,6 +123,7 @@ function report(line) {
 
 /** @param {typeof import('esbuild')} esbuild @param {Target} target */
 async function buildTarget(esbuild, target) {
+  if (target.name === 'web') return buildPages(target)
   const folder = join(out, target.name)
   const result = await esbuild.build({
     ...target.options,
@@ -147,14 +137,100 @@ async function buildTarget(esbuild, target) {
     outdir: folder,
     write: false,
   })
-  await rm(folder, { recursive: true, force: true })
+  await rm(stampPath(target.name), { force: true })
+  /** @type {string[]} */
+  const written = []
   for (const file of result.outputFiles) {
     const path = target.name.startsWith('functions/') && file.path.endsWith('.map') ? mapPath(file.path) : file.path
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, file.contents)
+    written.push(await replaceFile(path, file.contents))
   }
-  for (const path of target.copied) await cp(join(root, path), join(folder, relative(dirname(path), path)))
+  for (const path of target.copied) {
+    written.push(await replaceFile(join(folder, relative(dirname(path), path)), await readFile(join(root, path))))
+  }
+  await removeOthers(folder, written)
   await writeStamp(target, [...Object.keys(result.metafile.inputs), ...target.copied])
+}
+
+/**
+ * A local cloud that runs may start an instance at any moment, and a second build may be at work: what is there is whole.
+ * @param {string} path @param {Uint8Array} contents
+ */
+async function replaceFile(path, contents) {
+  await mkdir(dirname(path), { recursive: true })
+  const fresh = join(out, '.new', `${process.pid}-${relative(out, path).replaceAll('/', '-')}`)
+  await mkdir(dirname(fresh), { recursive: true })
+  await writeFile(fresh, contents)
+  await rename(fresh, path)
+  return path
+}
+
+/** What an earlier build left and this one did not make again. @param {string} folder @param {string[]} kept */
+async function removeOthers(folder, kept) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  await Promise.all(files.filter((path) => !kept.includes(path)).map((path) => rm(path, { force: true })))
+}
+
+/** What the pages need under its own name. */
+function staticFiles() {
+  return readdirSync(join(root, 'web/public')).map((name) => `web/public/${name}`)
+}
+
+/** @param {Target} target */
+async function buildPages(target) {
+  const folder = join(out, target.name)
+  const { files, inputs } = await bundlePages()
+  await rm(stampPath(target.name), { force: true })
+  const written = []
+  for (const path of target.copied) {
+    written.push(await replaceFile(join(folder, relative('web/public', path)), await readFile(join(root, path))))
+  }
+  for (const [name, contents] of files) written.push(await replaceFile(join(folder, name), contents))
+  await removeOthers(folder, written)
+  await writeStamp(target, [...inputs, ...target.copied])
+}
+
+/** The pages, by Vite: its files, the page itself last, and what they were made of. */
+async function bundlePages() {
+  const [vite, { default: vue }] = await Promise.all([import('vite'), import('@vitejs/plugin-vue')])
+  // Called by tests it would make what is for developers, with the paths of this machine in it.
+  process.env.NODE_ENV = 'production'
+  /** @type {Set<string>} */
+  const modules = new Set(['web/index.html'])
+  const bundle = /** @type {import('vite').Rolldown.RolldownOutput} */ (
+    await vite.build({
+      configFile: false,
+      root: join(root, 'web'),
+      publicDir: false,
+      logLevel: 'warn',
+      define: { __VUE_OPTIONS_API__: 'false' },
+      plugins: [
+        vue({ template: { compilerOptions: { isCustomElement: (tag) => tag.startsWith('media-') } } }),
+        {
+          name: 'modules',
+          generateBundle() {
+            for (const id of this.getModuleIds()) modules.add(relative(root, id.replace(/[?#].*$/, '')))
+          },
+        },
+      ],
+      build: {
+        write: false,
+        target: 'es2022',
+        sourcemap: true,
+        // A data: URL would need an exception in the content security policy.
+        assetsInlineLimit: 0,
+        modulePreload: { polyfill: false },
+        reportCompressedSize: false,
+        // The player and the vendor's client are one large file each, loaded when they are needed.
+        chunkSizeWarningLimit: 1000,
+        rolldownOptions: { checks: { pluginTimings: false } },
+      },
+    })
+  )
+  const files = bundle.output
+    .map((file) => /** @type {const} */ ([file.fileName, Buffer.from(file.type === 'chunk' ? file.code : file.source)]))
+    .sort(([one], [other]) => Number(one === 'index.html') - Number(other === 'index.html'))
+  return { files, inputs: [...modules].filter((path) => existsSync(join(root, path))) }
 }
 
 /** `dist/functions/x/index.mjs.map` → `dist/maps/functions/x/index.mjs.map`. @param {string} path */

@@ -73,23 +73,46 @@ async function servePage(
   const file = pageFile(path, webDir)
   const size = file === undefined ? undefined : await sizeOf(file)
   if (file === undefined || size === undefined) return false
+  const type = TYPES[extname(file)] ?? 'application/octet-stream'
   response.writeHead(200, {
-    'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
+    'Content-Type': type,
     'Content-Length': size,
     // Names under /assets carry a hash of their content.
     'Cache-Control': path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
     'X-Content-Type-Options': 'nosniff',
+    ...(type.startsWith('text/html') ? PAGE_HEADERS : {}),
   })
   if (request.method === 'HEAD') response.end()
   else await pipeline(createReadStream(file), response).catch(() => response.destroy())
   return true
 }
 
-/** `/` is index.html, `/watch/{id}` is watch.html, everything else a file of that name inside the folder. */
+/** What a page may do: run our scripts, style what its controls bring along, and speak to OSS wherever it is. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "script-src 'self'",
+  // The player's controls carry their styles inside their shadow trees.
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' https: http://localhost:* http://127.0.0.1:* data:",
+  "connect-src 'self' https: http://localhost:* http://127.0.0.1:*",
+  "media-src 'self' https: http://localhost:* http://127.0.0.1:* blob:",
+  "worker-src 'self' blob:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'self'",
+].join('; ')
+
+const PAGE_HEADERS = {
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  'Referrer-Policy': 'same-origin',
+}
+
+const PAGES = /^\/(?:login|upload|library|watch\/[^/]+)?\/?$/
+
+/** Every page is index.html, which looks at the address itself; everything else is a file of that name in the folder. */
 function pageFile(path: string, webDir: string): string | undefined {
-  const page = /^\/([a-z]+)\/[^/]+$/.exec(path)?.[1]
-  if (path === '/') return join(webDir, 'index.html')
-  if (page === 'watch') return join(webDir, 'watch.html')
+  if (PAGES.test(path)) return join(webDir, 'index.html')
   const decoded = decode(path)
   if (decoded === undefined || decoded.includes('\0')) return undefined
   const file = normalize(join(webDir, decoded))

@@ -58,7 +58,8 @@ test('npm run demo makes a clip, sends it, and the printed page plays it to the 
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
   await page.goto(watch)
-  await page.waitForFunction("document.querySelector('video')?.readyState === 4")
+  // Asked from outside: the policy of the pages forbids to evaluate texts inside.
+  await expect.poll(() => page.evaluate("document.querySelector('video')?.readyState"), { timeout: 60_000 }).toBe(4)
   const seen = (await page.evaluate(PLAY_TO_THE_END)) as { start: number; end: number; duration: number; width: number }
   expect(seen.start).toBeLessThan(0.2)
   expect(seen.end).toBeCloseTo(seen.duration, 1)

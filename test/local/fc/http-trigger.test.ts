@@ -66,7 +66,6 @@ beforeAll(async () => {
     ),
     'code/echo/index.mjs': ECHO,
     'code/results/index.mjs': RESULTS,
-    'web/watch.html': '<title>watch</title>',
     'web/index.html': '<title>start</title>',
     'web/assets/app-1234.js': 'export {}',
     'secret.txt': 'outside',
@@ -272,7 +271,12 @@ describe('limits of the gateway', () => {
 describe('pages', () => {
   test.each([
     ['/', 200, 'text/html; charset=utf-8', 'start'],
-    ['/watch/abc', 200, 'text/html; charset=utf-8', 'watch'],
+    ['/watch/abc', 200, 'text/html; charset=utf-8', 'start'],
+    ['/login', 200, 'text/html; charset=utf-8', 'start'],
+    ['/upload', 200, 'text/html; charset=utf-8', 'start'],
+    ['/library/', 200, 'text/html; charset=utf-8', 'start'],
+    ['/watch/abc/def', 404, 'application/json', 'DomainRouteNotFound'],
+    ['/first-paint.js', 404, 'application/json', 'DomainRouteNotFound'],
     ['/assets/app-1234.js', 200, 'text/javascript; charset=utf-8', 'export'],
     ['/assets/../../secret.txt', 404, 'application/json', 'DomainRouteNotFound'],
     ['/assets/%2e%2e/%2e%2e/secret.txt', 404, 'application/json', 'DomainRouteNotFound'],
@@ -283,6 +287,12 @@ describe('pages', () => {
     const answer = await ask(path)
     expect([answer.status, answer.headers['content-type']]).toEqual([status, type])
     expect(answer.body.toString()).toContain(text)
+  })
+
+  test('run no script but our own', async () => {
+    const policy = String((await ask('/library')).headers['content-security-policy'])
+    expect(policy.split('; ')).toContain("script-src 'self'")
+    expect((await ask('/assets/app-1234.js')).headers['content-security-policy']).toBeUndefined()
   })
 })
 
