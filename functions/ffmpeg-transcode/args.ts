@@ -1,5 +1,5 @@
 import type { Plan, PlannedRendition, PlannedTask } from '../../shared/plan.ts'
-import { EPOCH_US, packetNear, SAMPLE_RATE } from './segment-grid.ts'
+import { EPOCH_US } from './segment-grid.ts'
 
 /** What the source is read from: a signed URL, bound to the bytes that were accepted. */
 export interface SourceInput {
@@ -23,6 +23,8 @@ export interface Features {
 export interface FfmpegJob {
   readonly inputOptions: readonly string[]
   readonly input: string
+  /** Arguments of a first ffmpeg whose standard output is the input. It is fed on only if that one ends well. */
+  readonly feed?: readonly string[]
   readonly filter?: string
   readonly outputs: readonly { readonly options: readonly string[]; readonly path: string }[]
 }
@@ -38,7 +40,7 @@ const PROTOCOLS = 'http,https,tcp,tls'
  * Less than a tick. With no offset at all, ffmpeg moves a transport stream that begins at exactly 0 by the start of the
  * streams that are read, `-copyts` or not ("Correcting start time" in process_input of ffmpeg.c).
  */
-const NO_CORRECTION = '0.000001'
+const NO_CORRECTION = 0.000001
 
 /** Options that stand before `-i` for ffmpeg and ffprobe alike. */
 function readOptions({ etag, host }: SourceInput): string[] {
@@ -47,19 +49,21 @@ function readOptions({ etag, host }: SourceInput): string[] {
     ...['-protocol_whitelist', PROTOCOLS],
     ...['-format_whitelist', FORMATS],
     ...['-rw_timeout', '60000000'],
+    // Work reads slower than servers like to send, so a dropped connection is taken up again where it stopped.
+    ...['-reconnect', '1', '-reconnect_delay_max', '10'],
     ...['-headers', headers.map((line) => `${line}\r\n`).join('')],
   ]
 }
 
 /** Arguments of ffprobe that describe container and streams as JSON. */
 export function describeArgs(source: SourceInput): string[] {
-  const show = ['-v', 'error', '-of', 'json', '-show_streams', '-show_format']
+  const show = ['-v', 'warning', '-of', 'json', '-show_streams', '-show_format']
   return [...show, ...readOptions(source), source.url]
 }
 
 /** Arguments of ffprobe that print one line a packet. */
 export function packetArgs(source: SourceInput, entries: string): string[] {
-  // Warnings, since that a packet is damaged is one, and older builds have no flag for it.
+  // Warnings: that a packet is damaged is one, and older builds have no flag for it.
   return ['-v', 'warning', '-of', 'csv=p=0', '-show_entries', entries, ...readOptions(source), source.url]
 }
 
@@ -134,40 +138,17 @@ export function videoJob(
   }
 }
 
-/**
- * The sound, from the first sample at the origin to the planned end: late sound begins with silence, early sound is
- * trimmed, gaps are filled. The encoder puts one packet of its own before the first sample: it is cut off as file 0, so
- * the file of segment n is n + 1.
- */
-export function audioJob(source: SourceInput, plan: Plan, task: PlannedTask, dir: string): FfmpegJob {
-  const rendition = renditionOf(plan, task.renditions[0] ?? '')
-  const kbps = rendition.encoder?.codec === 'aac' ? rendition.encoder.bitrateKbps : 128
-  const packets = packetNear(plan.audio?.endUs ?? 0)
-  const starts = (plan.audio?.boundariesUs ?? [0]).slice(0, -1).map(packetNear)
-  const cuts = starts.map((packet) => EPOCH_US + ((packet - 0.5) * 1024 * 1e6) / SAMPLE_RATE)
-  return {
-    ...inputOf(source, []),
-    filter: audioFilter(plan.originUs, packets * 1024),
-    outputs: [
-      {
-        options: [
-          ...['-map', '[a]', '-c:a', 'aac', '-b:a', `${kbps}k`, '-ar', `${SAMPLE_RATE}`],
-          ...segmentOptions(cuts),
-        ],
-        path: `${dir}/${rendition.name}/%d.ts`,
-      },
-    ],
-  }
+/** What every run begins with. */
+export const QUIET = ['-hide_banner', '-nostats', '-v', 'warning', '-copyts']
+
+/** Options of a run that reads the source, and the source. */
+export function inputOf(source: SourceInput, options: readonly string[], offsetSeconds = NO_CORRECTION) {
+  const common = ['-nostdin', ...QUIET, '-itsoffset', offsetSeconds.toFixed(6)]
+  return { inputOptions: [...common, ...options, ...readOptions(source)], input: source.url }
 }
 
-function inputOf(source: SourceInput, options: readonly string[]) {
-  // Encoding reads slower than servers like to send, so a dropped connection is taken up again where it stopped.
-  const steady = ['-reconnect', '1', '-reconnect_delay_max', '10']
-  const common = ['-nostdin', '-hide_banner', '-nostats', '-v', 'warning', '-copyts', '-itsoffset', NO_CORRECTION]
-  return { inputOptions: [...common, ...options, ...steady, ...readOptions(source)], input: source.url }
-}
-
-function renditionOf(plan: Plan, name: string): PlannedRendition {
+/** A rendition that the plan must have. */
+export function renditionOf(plan: Plan, name: string): PlannedRendition {
   const found = plan.renditions.find((one) => one.name === name)
   if (!found) throw new RangeError(`the plan has no rendition ${name}`)
   return found
@@ -203,18 +184,6 @@ function videoFilter(
 const TONE_MAP =
   'zscale=pin=bt2020:min=bt2020nc:t=linear:npl=100,format=gbrpf32le,tonemap=hable:desat=0,zscale=p=bt709:t=bt709:m=bt709:r=tv'
 
-function audioFilter(originUs: number, samples: number): string {
-  const origin = Math.round((originUs * SAMPLE_RATE) / 1e6)
-  const epoch = (EPOCH_US * SAMPLE_RATE) / 1e6
-  return [
-    `[0:a:0]aformat=sample_rates=${SAMPLE_RATE}:channel_layouts=stereo`,
-    `aresample=${SAMPLE_RATE}:async=1:min_hard_comp=0.03:first_pts=${origin}`,
-    `apad=whole_len=${samples}`,
-    `atrim=end_sample=${samples}`,
-    `asetpts=N+${epoch}[a]`,
-  ].join(',')
-}
-
 function encoderOptions(rung: PlannedRendition): string[] {
   const { encoder } = rung
   if (encoder?.codec !== 'h264') throw new RangeError(`rendition ${rung.name} is not to be encoded as H.264`)
@@ -235,7 +204,7 @@ function keyFrames(cutsUs: readonly number[]): string[] {
 }
 
 /** One file a segment, each a transport stream of its own with absolute times; restarted counters are announced. */
-function segmentOptions(cutsUs: readonly number[]): string[] {
+export function segmentOptions(cutsUs: readonly number[]): string[] {
   const where = cutsUs.length === 0 ? ['-segment_time', '10000000'] : ['-segment_times', times(cutsUs)]
   return [
     ...['-map_metadata', '-1', '-map_chapters', '-1', '-sn', '-dn'],

@@ -7,16 +7,18 @@ export interface SourceHead {
 }
 
 const TRANSPORT =
-  /Input\/output error|Connection (timed out|refused|reset)|timed out|Stream ends prematurely|Server returned (40[013]|5XX)|HTTP error (40[013]|5\d\d)|Network is unreachable|Failed to resolve/i
+  /Input\/output error|Connection (timed out|refused|reset)|timed out|Stream ends prematurely|Server returned [45]|HTTP error (?!416)[45]\d\d|Network is unreachable|Failed to resolve/i
+const RECONNECT = /Will reconnect/
 const CUT_OFF =
   /moov atom not found|partial file|Truncat|File ended prematurely|HTTP error 416|unspecified size|End of file/i
 const UNDECODABLE = /Decoder .* not found|no decoder found|Could not find codec parameters|unsupported codec/i
 const DAMAGE =
   /error while decoding|Error submitting packet to decoder|Invalid NAL|corrupt|concealing|non-existing PPS/i
 
-/** Whether the tool lost its connection rather than meeting a bad file; a line about reconnecting is not a loss. */
+/** Whether the tool lost its connection rather than meeting a bad file: a loss after which it did not try again. */
 export function lostConnection(stderr: string): boolean {
-  return stderr.split('\n').some((line) => TRANSPORT.test(line) && !/Will reconnect/.test(line))
+  const last = stderr.split('\n').findLast((line) => TRANSPORT.test(line) || RECONNECT.test(line))
+  return last !== undefined && !RECONNECT.test(last)
 }
 
 /** Whether the reader met the end of the file where more was promised. */

@@ -54,7 +54,9 @@ export function describeSource(
   const lastUs = lastLengthUs(framesUs, packets.track, unit, chosen)
   const endUs = last + lastUs
   assertComplete(chosen, packets, unit, lastUs)
-  const audio = soundOf(chosen, packets)
+  const sound = soundOf(chosen, packets)
+  // What is over before the picture begins is never heard.
+  const audio = sound && sound.endUs > first ? sound : undefined
   const durationUs = Math.max(endUs, audio?.endUs ?? 0) - first
   if (durationUs > limits.maxDurationMs * 1000) throw new TaskFailure('source_too_large')
   const info: MediaInfo = {
@@ -154,13 +156,13 @@ function assertComplete(chosen: ChosenStreams, packets: Packets, unit: number, l
 function copyObstacle(chosen: ChosenStreams, packets: Packets, decoded: boolean): string | undefined {
   const { track } = packets
   const leadUs = ((track.times[0] ?? 0) - track.earliest) * ratio(chosen.video.time_base) * 1e6
+  if (packets.corrupt > 0) return 'parts of it are damaged'
   if (decoded) return 'its packets do not say which frames are shown'
   if (chosen.videoStreams > 1) return 'it has more than one picture track'
   if (track.key[0] !== true) return 'it does not begin with a key frame'
   if (track.discarded.includes(true)) return 'an edit list hides some of its frames'
   if (hasOpenGop(track)) return 'frames shown before a key frame depend on it'
   if (!hasDistinctTimes(track)) return 'two of its frames have the same time'
-  if (packets.corrupt > 0) return 'parts of it are damaged'
   if (leadUs > MAX_LEAD_US) return 'its first frame is decoded long before it is shown'
   return undefined
 }

@@ -71,6 +71,7 @@ async function explained(said: Promise<string>, source: SourceAccess, signal: Ab
     if (!(error instanceof ToolError) || signal.aborted) throw error
     log('warn', 'source not readable', { ...errorFields(error), stderr: error.stderr })
     assertUnchanged(await source.head(), source.etag)
+    if (error.killed) throw new TaskFailure('transcode_failed', 'Reading the source was cut off.', { cause: error })
     throw unreadable(error.stderr, error)
   }
 }

@@ -78,7 +78,8 @@ function clip(name: string, extension: string, recipe: Recipe, expect: Clip['exp
   return { name, fileName, make, expect: { marks, audio: marks, ...expect } }
 }
 
-function derived(
+/** A clip that is made by more than one command. */
+export function derived(
   name: string,
   extension: string,
   expect: Clip['expect'],
@@ -104,7 +105,8 @@ async function once(dir: string, fileName: string, build: (path: string) => Prom
   return path
 }
 
-async function ffmpeg(args: readonly string[]): Promise<void> {
+/** Runs ffmpeg to its end; the last argument is what it writes. */
+export async function ffmpeg(args: readonly string[]): Promise<void> {
   await run('ffmpeg', ['-nostdin', '-hide_banner', '-v', 'error', '-y', ...args], { maxBuffer: 1 << 24 })
 }
 

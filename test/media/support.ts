@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { mediaTools } from '../../functions/ffmpeg-transcode/ffmpeg.ts'
 import { type Deps, onTask } from '../../functions/ffmpeg-transcode/on-task.ts'
@@ -17,7 +18,7 @@ const FFPROBE = 'ffprobe'
 
 /** One file over HTTP with ranges and If-Match, as an object store serves it. */
 export async function serveFile(path: string) {
-  const served = { path, etag: '0123456789ABCDEF' }
+  const served: Served = { path, etag: '0123456789ABCDEF', drops: 0 }
   const server = createServer((request, response) => void answer(served, request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -28,7 +29,14 @@ export async function serveFile(path: string) {
   return { served, url: `http://localhost:${port}/source?Signature=secret`, close }
 }
 
-async function answer(served: { path: string; etag: string }, request: IncomingMessage, response: ServerResponse) {
+interface Served {
+  path: string
+  etag: string
+  /** How many more answers are broken off in the middle of the file. */
+  drops: number
+}
+
+async function answer(served: Served, request: IncomingMessage, response: ServerResponse) {
   const { size } = await stat(served.path)
   const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '')
   const start = Number(range?.[1] ?? 0)
@@ -38,6 +46,13 @@ async function answer(served: { path: string; etag: string }, request: IncomingM
   const partial = range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}
   response.writeHead(range ? 206 : 200, { 'content-length': end - start + 1, 'accept-ranges': 'bytes', ...partial })
   if (end < start) return void response.end()
+  const middle = Math.floor(size / 2)
+  if (served.drops > 0 && end > middle) {
+    served.drops -= 1
+    const part = start < middle ? createReadStream(served.path, { start, end: middle }) : Readable.from([])
+    part.on('end', () => setTimeout(() => response.destroy(), 20))
+    return void part.pipe(response, { end: false })
+  }
   const body = createReadStream(served.path, { start, end })
   response.on('close', () => body.destroy())
   body.pipe(response)
@@ -56,6 +71,8 @@ export interface Bench {
   all(): Promise<void>
   /** All segments of a rendition, in order. */
   joined(rendition: string): Uint8Array
+  /** The same, one by one. */
+  segments(rendition: string): Uint8Array[]
 }
 
 const { PATH, FFMPEG_PATH, FFPROBE_PATH } = process.env
@@ -158,13 +175,16 @@ export function bench(source: Awaited<ReturnType<typeof serveFile>>, changes: Pa
       await task('probe', 'probe')
       for (const one of saved.plan?.tasks ?? []) await task(one.kind, one.taskId)
     },
-    joined(rendition) {
-      const own = [...objects].filter(([key]) => key.includes(`/${rendition}/`))
-      const number = (key: string) => Number(/(\d+)\.ts$/.exec(key)?.[1])
-      own.sort(([a], [b]) => number(a) - number(b))
-      return Buffer.concat(own.map(([, bytes]) => bytes))
-    },
+    joined: (rendition) => Buffer.concat(segmentsOf(objects, rendition)),
+    segments: (rendition) => segmentsOf(objects, rendition),
   }
+}
+
+function segmentsOf(objects: ReadonlyMap<string, Uint8Array>, rendition: string): Uint8Array[] {
+  const own = [...objects].filter(([key]) => key.includes(`/${rendition}/`))
+  const number = (key: string) => Number(/(\d+)\.ts$/.exec(key)?.[1])
+  own.sort(([a], [b]) => number(a) - number(b))
+  return own.map(([, bytes]) => bytes)
 }
 
 /** Presentation times of all decoded frames, as whole numbers in the stream's time base. */
@@ -183,6 +203,35 @@ export async function decodedTimes(path: string, stream = 'v:0'): Promise<{ time
 function following(times: readonly number[]): number {
   const last = times.at(-1) ?? 0
   return last + (last - (times.at(-2) ?? 0))
+}
+
+/** Plays a playlist to its end: how many pictures of the first rendition were shown, and whatever was complained about. */
+export async function play(master: string): Promise<{ frames: number; complaints: string[] }> {
+  const args = ['-hide_banner', '-nostdin', '-v', 'warning', '-stats', '-copyts', '-i', master]
+  const output = ['-map', '0', '-fps_mode', 'passthrough', '-enc_time_base', '1:90000', '-f', 'null', '-']
+  const { stderr } = await run(FFMPEG, [...args, ...output], { maxBuffer: 1 << 26 })
+  const lines = stderr.split(/[\r\n]+/).filter((line) => line !== '' && !/^(frame|size)=/.test(line))
+  return { frames: Number([...stderr.matchAll(/frame=\s*(\d+)/g)].at(-1)?.[1] ?? 0), complaints: lines }
+}
+
+/** Size of the picture as it is stored, and whether it is shown like that. */
+export async function shapeOf(path: string): Promise<{ size: string; squarePixels: boolean }> {
+  const show = ['-v', 'error', ...demuxer(path), '-select_streams', 'v:0']
+  const { stdout } = await run(FFPROBE, [
+    ...show,
+    '-show_entries',
+    'stream=width,height,sample_aspect_ratio',
+    '-of',
+    'json',
+    path,
+  ])
+  const [stream] = (
+    JSON.parse(stdout) as { streams: { width: number; height: number; sample_aspect_ratio?: string }[] }
+  ).streams
+  return {
+    size: `${stream?.width}x${stream?.height}`,
+    squarePixels: ['1:1', undefined].includes(stream?.sample_aspect_ratio),
+  }
 }
 
 /** A segment of one frame is too short to be recognised by its bytes. */

@@ -6,6 +6,7 @@ import type { Deps } from '../../functions/ffmpeg-transcode/on-task.ts'
 import { scanSegment } from '../../functions/ffmpeg-transcode/ts.ts'
 import { verifySegment } from '../../functions/ffmpeg-transcode/verify.ts'
 import { CLIP_DIR, clipNamed } from './clips.ts'
+import { packetTimes } from './rare.ts'
 import { type Bench, bench, serveFile } from './support.ts'
 
 async function open(clip: string, changes: Partial<Deps> = {}) {
@@ -132,6 +133,21 @@ test('work that takes longer than it may is stopped and says so', async () => {
 test('damage in the middle of a file is told from a failure of ours', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'damaged-'))
   onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  // Only decoding shows this: the packets are whole.
+  const bytes = await readFile(await clipNamed('hevc').make(CLIP_DIR))
+  for (let at = 0; at < 400; at += 1) bytes[Math.floor(bytes.length / 2) + at] = (at * 37) % 256
+  const path = join(dir, 'damaged.mp4')
+  await writeFile(path, bytes)
+  const source = await serveFile(path)
+  onTestFinished(source.close)
+  const worker = bench(source)
+  await worker.all()
+  expect(worker.errors).toMatchObject([{ code: 'source_damaged', retryable: false }])
+})
+
+test('damage that reading shows is planned for: what can be decoded is what is made', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'damaged-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
   const bytes = await readFile(await clipNamed('long-gop').make(CLIP_DIR))
   const middle = bytes.indexOf('mdat') + 6000
   bytes.fill(0xff, middle, middle + 3000)
@@ -141,7 +157,65 @@ test('damage in the middle of a file is told from a failure of ours', async () =
   onTestFinished(source.close)
   const worker = bench(source)
   await worker.all()
-  expect(worker.errors).toMatchObject([{ code: 'source_damaged', retryable: false }])
+  expect(worker.errors).toEqual([])
+  expect(worker.plan().reason).toBe('Encoded, because parts of it are damaged.')
+  expect(worker.info().video.frames).toBeLessThan(150)
+})
+
+test('a connection that is dropped once in the middle is taken up again', { timeout: 30_000 }, async () => {
+  const { source, worker } = await open('long-gop')
+  source.served.drops = 1
+  await worker.task('probe', 'probe')
+  expect(source.served.drops).toBe(0)
+  for (const one of worker.plan().tasks) {
+    source.served.drops = 1
+    await worker.task(one.kind, one.taskId)
+    expect(source.served.drops).toBe(0)
+  }
+  expect(worker.errors).toEqual([])
+  expect(worker.objects.size).toBe(6)
+})
+
+test('sound that was cut off by a lost connection is not continued with silence', async () => {
+  const { source, worker } = await open('long-gop')
+  await worker.task('probe', 'probe')
+  // Gives up at once instead of after ten seconds.
+  const hasty = (words: readonly string[]) => words.map((word, at) => (words[at - 1] === '-reconnect' ? '0' : word))
+  const { transcode } = worker.deps.tools
+  const tools: Bench['deps']['tools'] = {
+    ...worker.deps.tools,
+    transcode: (job, options) => transcode({ ...job, ...(job.feed ? { feed: hasty(job.feed) } : {}) }, options),
+  }
+  Object.assign(worker.deps, { tools })
+  source.served.drops = Number.POSITIVE_INFINITY
+  await worker.task('audio', 'audio')
+  expect(worker.errors).toMatchObject([{ code: 'transcode_failed', retryable: true }])
+  const before = new Map(worker.objects)
+  source.served.drops = 0
+  await worker.task('audio', 'audio')
+  expect(worker.errors).toHaveLength(1)
+  const whole = bench(source)
+  await whole.task('probe', 'probe')
+  await whole.task('audio', 'audio')
+  // What was stored before the loss is what a whole run stores.
+  for (const [key, bytes] of before) expect(bytes).toEqual(whole.objects.get(key))
+  expect(worker.segments('audio')).toHaveLength(3)
+})
+
+test('the first picture is decoded when it is shown, so that players begin at zero', async () => {
+  const { worker } = await open('b-frames-5s')
+  await worker.all()
+  const dir = await mkdtemp(join(tmpdir(), 'first-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  for (const { name } of worker.plan().renditions.filter((one) => one.kind === 'video')) {
+    await writeFile(join(dir, `${name}.ts`), worker.joined(name))
+    const times = await packetTimes(join(dir, `${name}.ts`))
+    expect(times[0]).toEqual({ pts: 900_000, dts: 900_000 })
+    for (const [at, { pts, dts }] of times.entries()) {
+      expect(dts).toBeLessThanOrEqual(pts)
+      expect(dts).toBeGreaterThan(times[at - 1]?.dts ?? 0)
+    }
+  }
 })
 
 test('a segment that is not what was planned is refused', async () => {

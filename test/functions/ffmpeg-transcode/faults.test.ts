@@ -17,9 +17,19 @@ test.each([
   expect(unreadable(stderr, undefined).failure).toMatchObject({ code, retryable })
 })
 
-test('a connection that was taken up again is not lost', () => {
-  expect(lostConnection('[http] Will reconnect at 100 in 0 second(s), error=Connection reset by peer.')).toBe(false)
-  expect(lostConnection('http://x: Input/output error')).toBe(true)
+const BROKEN = '[http] Stream ends prematurely at 5, should be 9'
+const AGAIN = '[http] Will reconnect at 5 in 0 second(s), error=Input/output error.'
+
+test.each([
+  [[BROKEN, AGAIN], false],
+  [[BROKEN, AGAIN, '[mp4] something else'], false],
+  [[BROKEN, AGAIN, BROKEN], true],
+  [[BROKEN, AGAIN, '[http] HTTP error 412 Precondition Failed'], true],
+  [['http://x: Input/output error'], true],
+  [['[http] HTTP error 416 Range Not Satisfiable'], false],
+  [[], false],
+])('after %j, that the connection is lost is %j', (lines, lost) => {
+  expect(lostConnection(lines.join('\n'))).toBe(lost)
 })
 
 test('complaints of the decoder are told from those of the encoder', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { describeSource, packetsTellFrames } from '../../../functions/ffmpeg-transcode/frames.ts'
+import { describeSource, keyPictureObstacle, packetsTellFrames } from '../../../functions/ffmpeg-transcode/frames.ts'
 import { addPacketLine, emptyPackets } from '../../../functions/ffmpeg-transcode/packets.ts'
 import { chooseStreams, type FfprobeStream } from '../../../functions/ffmpeg-transcode/source.ts'
 
@@ -51,6 +51,8 @@ test.each([
   [['0', '40 K_', '80', '120', '160'], 'does not begin with a key frame'],
   [['0 K_', '40', '120 K_', '80', '160'], 'before a key frame'],
   [['0 K_', '40', '40', '80', '160'], 'the same time'],
+  [['6000 K_', '6040', '6080'], 'decoded long before'],
+  [['0 KC', '40', '80', '120', '160'], 'damaged'],
 ])('packets %j are not copied', (packets, words) => {
   expect(read(...packets).copyObstacle).toContain(words)
 })
@@ -60,6 +62,9 @@ test.each([
   ['a missing time', {}, ['0 K_', 'N/A'], false],
   ['a damaged packet', {}, ['0 K_', '40 __C'], false],
   ['frames shown before the first key frame', {}, ['80 K_', '40', '120'], false],
+  ['two frames at one time', {}, ['0 K_', '40', '40'], false],
+  ['reordering that is announced and done', { has_b_frames: 1 }, ['0 K_', '80', '40'], true],
+  ['reordering that is announced and not done', { has_b_frames: 1 }, ['0 K_', '40', '80'], false],
   ['interlacing, where a packet may be half a frame', { field_order: 'tt' }, ['0 K_', '40'], false],
   ['VP8, which has packets that are never shown', { codec_name: 'vp8' }, ['0 K_', '40'], false],
 ])('whether packets tell the frames: %s', (_name, picture, packets, tells) => {
@@ -70,6 +75,64 @@ test('frames found by decoding replace what packets say and forbid a copy', () =
   const source = describeSource(chosenOf(), packetsOf('N/A K_', 'N/A'), [9000, 12_600])
   expect(source.framesUs).toEqual([100_000, 140_000])
   expect(source.copyObstacle).toBeDefined()
+})
+
+test('decoding that shows what packets tell changes nothing', () => {
+  const source = describeSource(
+    chosenOf(),
+    packetsOf('0 K_', '80', '40', '120', '160'),
+    [0, 3600, 7200, 10_801, 14_400],
+  )
+  expect(source.copyObstacle).toBeUndefined()
+  expect(source.frameBytes).toHaveLength(5)
+})
+
+test.each([
+  ['a clock that goes back', packetsOf('0 K_', '40'), [[0, 600]], undefined, /goes back by 0\.6 s/],
+  [
+    'a picture that changes while its clock goes back',
+    packetsOf('0 K_', '40'),
+    [],
+    [0, 3600, 1800],
+    /changes its size/,
+  ],
+])('refuses %s', (_name, record, more, seen, words) => {
+  for (const [dts, at] of more) {
+    addPacketLine(record, `0,${at},${at},40,1,__`, 0, 1)
+    addPacketLine(record, `0,${at},${dts},40,1,__`, 0, 1)
+  }
+  expect(() => describeSource(chosenOf(), record, seen)).toThrow(
+    expect.objectContaining({
+      failure: expect.objectContaining({ code: 'unsupported_source', message: expect.stringMatching(words) }),
+    }),
+  )
+})
+
+test('a last frame that stands for long belongs to the video, as the container says', () => {
+  const record = emptyPackets()
+  addPacketLine(record, '0,0,0,40,100,K_', 0, 1)
+  addPacketLine(record, '0,40,40,30000,100,__', 0, 1)
+  expect(describeSource(chosenOf({}, '30.04'), record, undefined).endUs).toBe(30_040_000)
+  expect(describeSource(chosenOf({}, '0.1'), record, undefined).endUs).toBe(80_000)
+})
+
+test('sound that is over before the picture begins is not heard, and so not made', () => {
+  const record = packetsOf('1000 K_', '1040', '1080')
+  addPacketLine(record, '1,0,0,900,9,K_', 0, 1)
+  expect(describeSource(chosenOf({}, '0.1'), record, undefined).audio).toBeUndefined()
+})
+
+test.each([
+  [{ count: 2, damaged: false, parameters: ['a', 'a'] }, undefined],
+  [{ count: 1, damaged: false, parameters: ['a'] }, 'stand alone'],
+  [{ count: 2, damaged: false, parameters: ['a'] }, 'parameters'],
+  [{ count: 2, damaged: false, parameters: ['a', 'b'] }, 'change'],
+  [{ count: 2, damaged: true, parameters: ['a', 'a'] }, 'damaged'],
+])('of two marked key frames, %j forbids a copy: %j', (pictures, words) => {
+  const { track } = packetsOf('0 K_', '40', '80 K_', '120')
+  const obstacle = keyPictureObstacle(track, pictures)
+  if (words === undefined) expect(obstacle).toBeUndefined()
+  else expect(obstacle).toContain(words)
 })
 
 test('sound is measured by its packets, whatever lies between', () => {
@@ -99,6 +162,8 @@ test.each([
   ['sound with cover art', [SOUND, { ...PICTURE, disposition: { attached_pic: 1 } }], 'no_video_stream'],
   ['an unknown codec', [{ ...PICTURE, codec_name: 'none' }], 'unsupported_source'],
   ['a huge picture', [{ ...PICTURE, width: 20_000, height: 20_000 }], 'source_too_large'],
+  ['one pixel', [{ ...PICTURE, width: 1 }], 'unsupported_source'],
+  ['a picture that is stretched too wide', [{ ...PICTURE, sample_aspect_ratio: '30:1' }], 'source_too_large'],
   ['no size', [{ ...PICTURE, width: 0 }], 'source_damaged'],
   ['too many streams', Array.from({ length: 33 }, () => PICTURE), 'source_too_large'],
   ['too many hours', [{ ...PICTURE, duration: '40000' }], 'source_too_large'],
