@@ -33,8 +33,11 @@ export function missingOptionals({ packages }) {
 export function completeLock(lock) {
   const added = missingOptionals(lock).map(({ name, range, dev }) => {
     /** @type {Entry} */
-    const entry = { version: range.replace(/^[~^=]/, ''), ...platformOf(name), optional: true, ...(dev ? { dev } : {}) }
-    return /** @type {const} */ ([`node_modules/${name}`, entry])
+    const entry = { ...platformOf(name), optional: true, ...(dev ? { dev } : {}) }
+    // npm's own order, or its next install would write the file again.
+    const sorted = Object.entries(entry).sort(([a], [b]) => a.localeCompare(b, 'en'))
+    const version = range.replace(/^[~^=]/, '')
+    return /** @type {const} */ ([`node_modules/${name}`, { version, ...Object.fromEntries(sorted) }])
   })
   const packages = Object.entries({ ...lock.packages, ...Object.fromEntries(added) })
   return { ...lock, packages: Object.fromEntries(packages.sort(([a], [b]) => a.localeCompare(b, 'en'))) }

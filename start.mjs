@@ -13,7 +13,9 @@ if (!existsSync(fileURLToPath(new URL('node_modules', import.meta.url)))) {
 stopWithNpm()
 const { build } = await import('./build.mjs')
 // Standard output belongs to the local cloud (`--json` promises one object a line there).
-await build({ onProgress: (line) => process.stderr.write(`${line}\n`) })
+await build({ onProgress: (line) => process.stderr.write(`${line}\n`) }).catch((error) =>
+  fail(`The build failed: ${error.message}`),
+)
 await import(new URL('dist/local/main.mjs', import.meta.url).href)
 
 /** npm hands signals on, but cannot when it is itself killed; the cloud must not outlive the command that started it. */

@@ -13,6 +13,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Property tests and the documents' generator take seconds on a busy machine.
+          testTimeout: 30_000,
           include: ['test/*.test.ts', 'test/{functions,shared,fakes,contracts,web,demo,deploy,docs}/**/*.test.ts'],
           exclude: ['test/contracts/**/*.local.test.ts'],
           sequence: { groupOrder: 0 },

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -50,6 +50,11 @@ function checkFile(file: string): void {
   if (!stat) throw new DemoError(`There is no file ${file}.`)
   if (!stat.isFile()) throw new DemoError(`${file} is not a file.`)
   if (stat.size === 0) throw new DemoError(`${file} is empty.`)
+  try {
+    accessSync(file, constants.R_OK)
+  } catch {
+    throw new DemoError(`${file} cannot be read by this user.`)
+  }
 }
 
 /** What the demo needs to know of a running local cloud. */
@@ -63,9 +68,19 @@ export async function readCloud(dataDir: string): Promise<Cloud> {
   const path = join(dataDir, 'cloud.json')
   const start = 'Start it with `npm start` in another terminal, and wait until it is ready.'
   if (!existsSync(path)) throw new DemoError(`No local cloud is running on ${dataDir} (there is no ${path}). ${start}`)
-  const cloud = JSON.parse(await readFile(path, 'utf8')) as Cloud & { pid: number }
+  const cloud = await parseCloud(path)
+  if (!cloud) throw new DemoError(`${path} is not what \`npm start\` writes. Start it again to have it written anew.`)
   if (!isRunning(cloud.pid)) throw new DemoError(`The local cloud that wrote ${path} is gone. ${start}`)
   return cloud
+}
+
+async function parseCloud(path: string): Promise<(Cloud & { readonly pid: number }) | undefined> {
+  try {
+    const cloud = JSON.parse(await readFile(path, 'utf8'))
+    return URL.canParse(cloud.gateway) && Number.isInteger(cloud.pid) && cloud.user ? cloud : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function isRunning(pid: number): boolean {

@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { StartupError } from './start-error.ts'
 
 /** Who owns the local cloud: made once for a data folder, kept in `account.json`. */
 export interface Account {
@@ -19,11 +20,19 @@ export async function openAccount(dataDir: string): Promise<Account> {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-  if (kept !== undefined) return JSON.parse(kept) as Account
+  if (kept !== undefined) return parse(kept, path)
   const account = newAccount()
   await writeFile(`${path}.new`, `${JSON.stringify(account, null, 2)}\n`, { mode: 0o600 })
   await rename(`${path}.new`, path)
   return account
+}
+
+function parse(text: string, path: string): Account {
+  try {
+    return JSON.parse(text) as Account
+  } catch (cause) {
+    throw new StartupError(`${path} is broken; put it right, or start with another --data`, { cause })
+  }
 }
 
 function newAccount(): Account {

@@ -1,4 +1,5 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -10,7 +11,7 @@ const USAGE = `Usage: npm start -- [options]
 
   --port N      port of the page and the API; the services take the four above it (9000); 0: any that are free
   --data DIR    where everything is kept (.local)
-  --host ADDR   address to listen on (127.0.0.1)
+  --host HOST   name or address to listen on (127.0.0.1); 0.0.0.0: on every one, as in a container
   --ephemeral   keep nothing: a temporary folder that is removed at the end
   --no-web      serve no pages
   --controls    let tests move the clock and set faults over HTTP, under /__local/ (docs/local.md)
@@ -62,12 +63,18 @@ interface Settings {
 
 type Say = (event: 'progress' | 'error' | 'stopping' | 'ready', text: string, fields?: object) => void
 
+/** Addresses that `localhost` stands for. */
+const NAMED_ADDRESSES: readonly string[] = ['127.0.0.1', '::1', '0.0.0.0', '::']
+
 function readSettings(argv: readonly string[]): Settings | undefined {
   const { values } = parse(argv)
   if (values.help) return undefined
   const port = Number(values.port)
   if (!/^\d+$/.test(values.port) || port > 65_531) {
     throw new StartupError(`--port takes a number from 0 to 65531, not ${values.port}`)
+  }
+  if (isIP(values.host) && !NAMED_ADDRESSES.includes(values.host)) {
+    throw new StartupError(`--host takes a name, 127.0.0.1 or 0.0.0.0: the SDK of OSS finds no bucket at an address`)
   }
   if (values.data === '') throw new StartupError('--data takes the name of a folder')
   const { data, host, ephemeral, controls } = values

@@ -1,3 +1,4 @@
+import { getSystemErrorName } from 'node:util'
 import { ManifestError } from './fc/manifest-error.ts'
 import { StartupError } from './start-error.ts'
 
@@ -11,7 +12,8 @@ interface Asked {
 /** An error in words when the user can do something about it; any other as it is. */
 export function explain(error: unknown, asked: Asked): unknown {
   if (error instanceof ManifestError) return new StartupError(error.message, { cause: error })
-  if (!(error instanceof Error) || error instanceof StartupError) return error
+  // A start that was given up ends with an AbortError, whose code is a number of another list.
+  if (!(error instanceof Error) || error instanceof StartupError || error instanceof DOMException) return error
   const message = addressFault(error, asked) ?? folderFault(error, asked)
   return message === undefined ? error : new StartupError(message, { cause: error })
 }
@@ -43,7 +45,9 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Of any file below the data folder; whatever else is not there or not allowed is ours to mend. */
 function folderFault(error: NodeJS.ErrnoException, { dataDir }: Asked): string | undefined {
-  const reason = REASONS[error.code ?? '']
-  if (reason === undefined || !error.path?.startsWith(dataDir)) return undefined
-  return `${error.path} cannot be used: ${reason} (--data)`
+  // lmdb gives the system's number for its code, and no path.
+  const { code = '', path = dataDir } = error
+  const reason = REASONS[typeof code === 'number' ? getSystemErrorName(-code) : code]
+  if (reason === undefined || !path.startsWith(dataDir)) return undefined
+  return `${path} cannot be used: ${reason} (--data)`
 }

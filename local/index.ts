@@ -159,7 +159,7 @@ async function startAll(options: LocalOptions, running: Teardown): Promise<Local
   )
   const sts = running.up(await startSts(service('sts', 3)))
   const target = { endpoint: tablestore.url, instance: INSTANCE }
-  await oss.createBucket(BUCKET, { cors: corsRules(front.port) })
+  await oss.createBucket(BUCKET, { cors: corsRules(front) })
   options.signal?.throwIfAborted()
   onProgress('creating tables')
   const { accessKeyId, accessKeySecret } = account
@@ -254,9 +254,9 @@ function deployEnvironment(
 }
 
 /** Redirected segment requests come with `Origin: null`, so reading is open; uploads come from our pages only. */
-function corsRules(gatewayPort: number) {
+function corsRules({ port, url }: { readonly port: number; readonly url: string }) {
   const exposeHeaders = ['ETag', 'x-oss-request-id', 'x-oss-hash-crc64ecma']
-  const pages = [`http://localhost:${gatewayPort}`, `http://127.0.0.1:${gatewayPort}`]
+  const pages = [...new Set([url, `http://localhost:${port}`, `http://127.0.0.1:${port}`])]
   const common = { allowedHeaders: ['*'], exposeHeaders, maxAgeSeconds: 3600 }
   return [
     { allowedOrigins: pages, allowedMethods: ['PUT', 'POST', 'GET', 'HEAD', 'DELETE'], ...common },

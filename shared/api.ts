@@ -160,6 +160,8 @@ export interface PlayInfo {
   readonly durationMs: number
   readonly status: VideoStatus
   readonly playable: boolean
+  /** Whole per cent. */
+  readonly progress: number
   readonly hlsUrl: string
   readonly posterUrl: null
   readonly storyboardUrl: null

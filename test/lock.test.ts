@@ -13,6 +13,14 @@ test('the lock file was made from this package.json', () => {
   expect(read('package-lock.json').packages['']).toMatchObject({ dependencies, devDependencies, optionalDependencies })
 })
 
+test('what is added has the order that npm itself writes, so that an install changes nothing', () => {
+  const lock = {
+    packages: { 'node_modules/tool': { dev: true, optionalDependencies: { '@tool/linux-x64': '1.0.0' } } },
+  }
+  const added = completeLock(lock).packages['node_modules/@tool/linux-x64'] ?? {}
+  expect(Object.keys(added)).toEqual(['version', 'cpu', 'dev', 'optional', 'os'])
+})
+
 test('an optional package that npm left out is added for its system, processor and C library', () => {
   const lock = {
     packages: { 'node_modules/tool': { dev: true, optionalDependencies: { '@tool/linux-arm64-musl': '1.2.3' } } },

@@ -132,9 +132,9 @@ async function playInfo(request: Request, playbackId: string, deps: Deps): Promi
     viewerKey === undefined ? undefined : progress.find(viewerKey, shown.videoId),
   ])
   if (!video || video.deletedAt > 0) throw new AppError('playback_not_found', 'The video of this playback was deleted')
-  const { durationMs, status, playable } = video.derived
+  const { durationMs, status, playable, progress: percent } = video.derived
   return {
-    ...{ title: video.title, durationMs, status, playable },
+    ...{ title: video.title, durationMs, status, playable, progress: percent },
     hlsUrl: `${deps.publicUrl}/play/${playbackId}/master.m3u8`,
     ...{ posterUrl: null, storyboardUrl: null },
     ...{ resumeMs: resumeOf(video, place), session: deps.openSession(playbackId), locked: false },

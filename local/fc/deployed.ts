@@ -229,13 +229,17 @@ interface LogFile {
 
 /** `<data>/logs/<function>.log`, one line after the other. */
 function logFile({ dataDir, now }: DeployOptions, name: string): LogFile {
-  const path = join(dataDir, 'logs', `${name}.log`)
-  let last = mkdir(join(dataDir, 'logs'), { recursive: true }).then(() => {})
+  const folder = join(dataDir, 'logs')
+  const path = join(folder, `${name}.log`)
+  // The folder may be cleared at any time.
+  const append = (text: string) =>
+    appendFile(path, text).catch(() => mkdir(folder, { recursive: true }).then(() => appendFile(path, text)))
+  let last = Promise.resolve()
   return {
     line(text) {
       const stamped = `${new Date(now()).toISOString()} ${text}\n`
       // A log that cannot be written must not end what it tells of.
-      last = last.then(() => appendFile(path, stamped)).catch(() => {})
+      last = last.then(() => append(stamped)).catch(() => {})
     },
     flushed: () => last,
   }

@@ -31,7 +31,8 @@ import { responseHeaders, verify } from './verify.ts'
  * - Reserved throughput is stored, and neither enforced nor limited in how often it may be changed.
  * - Capacity units in answers are estimates. ListTable leaves indexes out.
  * - A value of another type than its predefined column is refused.
- * - A session policy is judged for the instance as a whole, without conditions; a role's own rights are not judged.
+ * - Policies are judged table by table for operations on rows, without conditions; whether the service wants more than the
+ *   index's own name for reading an index is not known.
  * Missing, answered with an error:
  * - Encoded primary keys over 4,026 bytes. Local and synchronous secondary indexes. Table partitions. Streams.
  * - Search indexes, SQL, local transactions, tunnels, time series, predefined column changes, ComputeSplitPointsBySize,

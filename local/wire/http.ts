@@ -1,11 +1,11 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
-import { isIPv4, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** A listening HTTP server of the local cloud. */
 export interface LocalServer {
   readonly port: number
-  /** `http://localhost:PORT`; the name, since several SDKs treat IP endpoints differently. */
+  /** `http://localhost:PORT` or another name, since several SDKs treat IP endpoints differently. */
   readonly url: string
   close(): Promise<void>
 }
@@ -25,23 +25,34 @@ export interface SocketShape {
   watch(server: Pick<Server, 'closeIdleConnections'>): void
 }
 
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost']
+const EVERYWHERE = ['0.0.0.0', '::']
+
 /**
  * Serves one handler on the wanted host; for loopback on 127.0.0.1 and, where the machine has it, ::1 at the same port,
  * because clients resolve `localhost` to either. Rejects with `EADDRINUSE` when the port is taken.
  */
 export async function listen(handler: RequestListener, options: ListenOptions): Promise<LocalServer> {
-  const first = await bind(handler, options.host, options.port, options.shape)
-  const port = portOf(first)
-  const servers = [first]
-  if (options.host === '127.0.0.1') {
-    const second = await bind(handler, '::1', port, options.shape).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT') return undefined
-      throw error
-    })
-    if (second) servers.push(second)
-  }
-  const name = options.host === '127.0.0.1' || !isIPv4(options.host) ? 'localhost' : options.host
+  const servers = await bindAll(handler, options)
+  const port = portOf(servers[0])
+  const name = [...LOOPBACK, ...EVERYWHERE].includes(options.host) ? 'localhost' : options.host
   return { port, url: `http://${name}:${port}`, close: async () => void (await Promise.all(servers.map(shut))) }
+}
+
+/** A port that the system chose on one address may be taken on the other; then it chooses again. */
+async function bindAll(handler: RequestListener, options: ListenOptions, tries = 5): Promise<[Server, ...Server[]]> {
+  const isLoopback = LOOPBACK.includes(options.host)
+  const first = await bind(handler, isLoopback ? '127.0.0.1' : options.host, options.port, options.shape)
+  if (!isLoopback) return [first]
+  try {
+    return [first, await bind(handler, '::1', portOf(first), options.shape)]
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return [first]
+    await shut(first)
+    if (code === 'EADDRINUSE' && options.port === 0 && tries > 1) return bindAll(handler, options, tries - 1)
+    throw error
+  }
 }
 
 function bind(handler: RequestListener, host: string, port: number, shape: SocketShape | undefined): Promise<Server> {

@@ -40,18 +40,33 @@ test.each([
   expect(() => parseOptions(args())).toThrow(message)
 })
 
+const user = { username: 'demo', password: 'x' }
+
+test.each([
+  '{bro',
+  '"text"',
+  'null',
+  '{}',
+  JSON.stringify({ pid: process.pid, user }),
+  JSON.stringify({ pid: process.pid, gateway: 'http://localhost:9000' }),
+])('a cloud.json that says %s is not what npm start writes', async (text) => {
+  const path = folder()
+  writeFileSync(join(path, 'cloud.json'), text)
+  await expect(readCloud(path)).rejects.toThrow(/cloud\.json is not what `npm start` writes/)
+})
+
 test('no cloud.json means that nothing runs, and how to start it is said', async () => {
   await expect(readCloud(folder())).rejects.toThrow(/No local cloud is running .* `npm start`/)
 })
 
 test('a cloud.json whose process is gone is not trusted', async () => {
   const path = folder()
-  writeFileSync(join(path, 'cloud.json'), JSON.stringify({ pid: 2 ** 30, gateway: 'http://localhost:9000' }))
+  writeFileSync(join(path, 'cloud.json'), JSON.stringify({ pid: 2 ** 30, gateway: 'http://localhost:9000', user }))
   await expect(readCloud(path)).rejects.toThrow('is gone')
 })
 
 test('the cloud of a running process is read', async () => {
   const path = folder()
-  writeFileSync(join(path, 'cloud.json'), JSON.stringify({ pid: process.pid, gateway: 'http://localhost:9000' }))
+  writeFileSync(join(path, 'cloud.json'), JSON.stringify({ pid: process.pid, gateway: 'http://localhost:9000', user }))
   expect(await readCloud(path)).toMatchObject({ gateway: 'http://localhost:9000' })
 })

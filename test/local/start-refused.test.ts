@@ -38,7 +38,11 @@ test.each<[string, () => string[], RegExp]>([
   ['no folder at all', () => ['--data', ''], /--data takes the name of a folder/],
   ['a file', () => ['--data', dataIn('a-file')], /a-file cannot be used: it is not a folder \(--data\)/],
   ['below a file', () => ['--data', dataIn('a-file/data')], /cannot be used: it is not a folder \(--data\)/],
-  ['an address of another machine', () => ['--data', dataIn('h'), '--host', '192.0.2.1'], /no address 192\.0\.2\.1/],
+  [
+    'an address, where SDKs want a name',
+    () => ['--host', '192.0.2.1'],
+    /--host takes a name, 127\.0\.0\.1 or 0\.0\.0\.0/,
+  ],
   ['a name that stands for nothing', () => ['--data', dataIn('i'), '--host', 'a.invalid'], /no address a\.invalid/],
   ['a port below zero', () => ['--port', '-1'], /^Option '--port' argument is ambiguous\. Try: npm start -- --help$/],
 ])('%s is refused in one line', async (_, argv, message) => {
@@ -57,6 +61,27 @@ test('a folder with the files of somebody else is refused and left as it was', a
   expect(await readdir(home, { recursive: true })).toEqual(['tmp', join('tmp', 'letter.txt')])
 })
 
+test('an account that cannot be read is named', async () => {
+  const data = dataIn('broken')
+  await mkdir(data)
+  await writeFile(join(data, 'account.json'), '{"accountId":')
+  const { lines, status } = await start(['--port', '0', '--data', data])
+  expect(status).toBe(1)
+  expect(lines.at(-1)).toMatch(/broken\/account\.json is broken; .* --data$/)
+})
+
+test.each([
+  [{ code: 'ENOSPC', path: '/data/oss/x' }, '/data/oss/x cannot be used: the disk is full (--data)'],
+  [{ code: 13 }, '/data cannot be used: this user may not write there (--data)'],
+])('a fault of the disk, %j, is told with its folder', (fault, message) => {
+  expect(explain(Object.assign(new Error('fault'), fault), { dataDir: '/data' })).toMatchObject({ message })
+})
+
+test('a fault of another file is not taken for one of the data folder', () => {
+  const fault = Object.assign(new Error('fault'), { code: 'ENOENT', path: '/project/dist/local/runtime.mjs' })
+  expect(explain(fault, { dataDir: '/data' })).toBe(fault)
+})
+
 test.each([
   ['9000', '9100'],
   ['9098', '9200'],
@@ -73,7 +98,7 @@ test('Ctrl-C while it starts ends it with 0 before it is ready, and leaves nothi
   const { lines, status } = await start(['--port', '0', '--data', data], (line, signals) => {
     if (line === 'creating tables') signals.emit('SIGINT')
   })
-  expect(status).toBe(0)
+  expect([status, lines.at(-1)]).toEqual([0, 'stopping'])
   expect(lines.at(-1)).toBe('stopping')
   expect(await readdir(data)).not.toContain('lock')
 })

@@ -95,6 +95,7 @@ describe('play info', () => {
         durationMs: 12_000,
         status: 'ready',
         playable: true,
+        progress: 0,
         hlsUrl: `http://site/play/${PLAY}/master.m3u8`,
         posterUrl: null,
         storyboardUrl: null,
