@@ -193,12 +193,11 @@ async function buildPages(target) {
 /** The pages, by Vite: its files, the page itself last, and what they were made of. */
 async function bundlePages() {
   const [vite, { default: vue }] = await Promise.all([import('vite'), import('@vitejs/plugin-vue')])
-  // Called by tests it would make what is for developers, with the paths of this machine in it.
-  process.env.NODE_ENV = 'production'
   /** @type {Set<string>} */
   const modules = new Set(['web/index.html'])
-  const bundle = /** @type {import('vite').Rolldown.RolldownOutput} */ (
-    await vite.build({
+  // Called by tests it would make what is for developers, with the paths of this machine in it.
+  const bundle = await inProduction(() =>
+    vite.build({
       configFile: false,
       root: join(root, 'web'),
       publicDir: false,
@@ -225,12 +224,25 @@ async function bundlePages() {
         chunkSizeWarningLimit: 1000,
         rolldownOptions: { checks: { pluginTimings: false } },
       },
-    })
+    }),
   )
-  const files = bundle.output
+  const { output } = /** @type {import('vite').Rolldown.RolldownOutput} */ (bundle)
+  const files = output
     .map((file) => /** @type {const} */ ([file.fileName, Buffer.from(file.type === 'chunk' ? file.code : file.source)]))
     .sort(([one], [other]) => Number(one === 'index.html') - Number(other === 'index.html'))
   return { files, inputs: [...modules].filter((path) => existsSync(join(root, path))) }
+}
+
+/** Vite decides by a variable of the process what it builds for. @template Result @param {() => Promise<Result>} action */
+async function inProduction(action) {
+  const before = process.env.NODE_ENV
+  process.env.NODE_ENV = 'production'
+  try {
+    return await action()
+  } finally {
+    if (before === undefined) delete process.env.NODE_ENV
+    else process.env.NODE_ENV = before
+  }
 }
 
 /** `dist/functions/x/index.mjs.map` → `dist/maps/functions/x/index.mjs.map`. @param {string} path */

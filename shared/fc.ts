@@ -145,6 +145,7 @@ async function httpListener<Deps>(makeDeps: MakeDeps<Deps>, route: Route<Deps>, 
     (request, bindings) => {
       const { incoming, outgoing } = bindings as HttpBindings
       const context = headerContext(incoming)
+      hidePlatformHeaders(incoming)
       const { requestId, sourceIp = '' } = context
       const line = { requestId, sourceIp, method: incoming.method ?? 'GET', path: pathOf(incoming.url) }
       outgoing.setHeader('x-request-id', requestId)
@@ -158,6 +159,16 @@ async function httpListener<Deps>(makeDeps: MakeDeps<Deps>, route: Route<Deps>, 
       },
     },
   )
+}
+
+/** Credentials come as `x-fc-*` headers, and a route has no use for any of those. */
+function hidePlatformHeaders(incoming: IncomingMessage): void {
+  const kept: string[] = []
+  for (let at = 0; at < incoming.rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = incoming.rawHeaders.slice(at, at + 2)
+    if (!name.toLowerCase().startsWith('x-fc-')) kept.push(name, value)
+  }
+  incoming.rawHeaders = kept
 }
 
 function pathOf(target = '/'): string {

@@ -62,10 +62,8 @@ export function chooseStreams(report: FfprobeReport, limits: SourceLimits = SOUR
   const pictures = streams.filter((one) => one.codec_type === 'video' && one.disposition?.attached_pic !== 1)
   const video = pictures[0]
   if (!video) throw noPicture(streams)
-  const { width = 0, height = 0, codec_name } = video
-  if (codec_name === undefined || codec_name === 'none' || codec_name === 'unknown') {
-    throw new TaskFailure('unsupported_source', 'The picture of the file is in a format that we cannot decode.')
-  }
+  const { width = 0, height = 0 } = video
+  assertKnown(video, 'picture')
   assertSize({ width, height }, limits)
   assertSize(videoInfo(video, 0, 0, 0), limits)
   const container = (report.format?.format_name ?? '').split(',')[0] ?? ''
@@ -73,7 +71,8 @@ export function chooseStreams(report: FfprobeReport, limits: SourceLimits = SOUR
   // Matroska promises where the picture ends, the others how long it is.
   const fromSeconds = container === 'matroska' ? finite(report.format?.start_time) : 0
   assertDuration((promisedSeconds - fromSeconds) * 1000, limits)
-  const audio = streams.find((one) => one.codec_type === 'audio' && Number(one.channels ?? 0) > 0)
+  const audio = streams.find((one) => one.codec_type === 'audio')
+  if (audio) assertKnown(audio, 'sound')
   return { container, video, audio, videoStreams: pictures.length, promisedSeconds }
 }
 
@@ -87,6 +86,11 @@ function assertSize({ width, height }: { width: number; height: number }, limits
   if (width * height > limits.maxPixels || Math.max(width, height) > MAX_SIDE) {
     throw new TaskFailure('source_too_large', `The picture is ${width} × ${height}; that is larger than we accept.`)
   }
+}
+
+function assertKnown({ codec_name }: FfprobeStream, what: string): void {
+  if (codec_name !== undefined && codec_name !== 'none' && codec_name !== 'unknown') return
+  throw new TaskFailure('unsupported_source', `The ${what} of the file is in a format that we cannot decode.`)
 }
 
 function noPicture(streams: readonly FfprobeStream[]): TaskFailure {

@@ -3,6 +3,7 @@ import { mkdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { expect } from 'vitest'
 import { CLIP_DIR } from '../media/clips.ts'
 
 /** A real browser without a window. */
@@ -72,6 +73,11 @@ export async function newUser(gateway: string, username: string): Promise<User> 
     body: JSON.stringify(user),
   })
   return user
+}
+
+/** Waits until the video on a page can begin; asked from outside, as the policy of the pages forbids to evaluate texts. */
+export async function canPlay(page: Page): Promise<void> {
+  await expect.poll(() => page.evaluate("document.querySelector('video')?.readyState"), { timeout: 60_000 }).toBe(4)
 }
 
 /** Pieces of a file as they are sent, by their number. */

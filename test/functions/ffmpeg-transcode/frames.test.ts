@@ -160,6 +160,7 @@ test.each([
   ['no stream', [], 'not_a_video'],
   ['sound alone', [SOUND], 'no_video_stream'],
   ['sound with cover art', [SOUND, { ...PICTURE, disposition: { attached_pic: 1 } }], 'no_video_stream'],
+  ['unknown sound', [PICTURE, { index: 1, codec_type: 'audio' }], 'unsupported_source'],
   ['an unknown codec', [{ ...PICTURE, codec_name: 'none' }], 'unsupported_source'],
   ['a huge picture', [{ ...PICTURE, width: 20_000, height: 20_000 }], 'source_too_large'],
   ['one pixel', [{ ...PICTURE, width: 1 }], 'unsupported_source'],
