@@ -298,9 +298,8 @@ describe('pages', () => {
 
 test('the log of a function names its requests', async () => {
   await ask('/results/bare')
-  await running.fc.idle()
-  const log = await project.logOf('results')
-  expect(log).toMatch(/FC Invoke Start RequestId: 1-[\da-f-]+/)
-  expect(log).toMatch(/FC Invoke End RequestId: 1-[\da-f-]+/)
-  expect(log).toContain('Function timed out after 1 seconds')
+  const log = () => project.logOf('results')
+  await expect.poll(log).toMatch(/FC Invoke Start RequestId: 1-[\da-f-]+/)
+  await expect.poll(log).toMatch(/FC Invoke End RequestId: 1-[\da-f-]+/)
+  await expect.poll(log).toContain('Function timed out after 1 seconds')
 })

@@ -154,7 +154,7 @@ test('a custom runtime that never listens says so', async () => {
   const response = await fetch(`${running.gateway}/`)
   expect(response.status).toBe(502)
   expect(await response.text()).toContain('did not listen')
-  expect(await project.logOf('web')).toContain('cannot start')
+  await expect.poll(() => project.logOf('web')).toContain('cannot start')
 })
 
 const COUNTING = `
