@@ -23,6 +23,7 @@ export default defineConfig({
       {
         test: {
           name: 'local',
+          expect: { poll: { timeout: 20_000 } },
           include: ['test/{local,media}/**/*.test.ts', 'test/contracts/**/*.local.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -32,6 +33,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          expect: { poll: { timeout: 20_000 } },
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['./build.mjs'],
           fileParallelism: false,
