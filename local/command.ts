@@ -31,6 +31,8 @@ export interface CommandContext {
     off(signal: string, listener: () => void): unknown
     exit(status: number): void
   }
+  /** Tells two presses of Ctrl-C from one that arrives twice; `Date.now` unless given. */
+  now?(): number
   /** One line of output, without its end. */
   print(line: string): void
 }
@@ -104,7 +106,7 @@ function parse(argv: readonly string[]) {
 
 async function runUntilStopped(settings: Settings, context: CommandContext, say: Say): Promise<number> {
   const dataDir = settings.ephemeral ? await mkdtemp(join(tmpdir(), 'yunbo-')) : resolve(settings.data)
-  const stop = stopSignal(context.process)
+  const stop = stopSignal(context.process, context.now ?? Date.now)
   const giveUp = new AbortController()
   void stop.requested.then(() => {
     say('stopping', 'stopping')
@@ -145,16 +147,19 @@ async function runUntilStopped(settings: Settings, context: CommandContext, say:
   return 0
 }
 
+/** One Ctrl-C may arrive twice: from the terminal, and from npm, which passes on what it gets itself. */
+const SAME_KEY_PRESS_MS = 500
+
 /** The first Ctrl-C asks to stop; the second ends the process at once, and the reaper its children. */
-function stopSignal(process: CommandContext['process']) {
+function stopSignal(process: CommandContext['process'], now: () => number) {
   let request = () => {}
   const requested = new Promise<void>((resolve) => {
     request = resolve
   })
-  let asked = false
+  let askedAt: number | undefined
   const listen = () => {
-    if (asked) process.exit(130)
-    else asked = true
+    if (askedAt !== undefined && now() - askedAt > SAME_KEY_PRESS_MS) process.exit(130)
+    askedAt ??= now()
     request()
   }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const

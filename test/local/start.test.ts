@@ -115,7 +115,9 @@ function command(...argv: string[]) {
   const signals = new EventEmitter()
   const exits: number[] = []
   const ready = new EventEmitter()
+  const clock = { now: 1000 }
   const context = {
+    now: () => clock.now,
     env,
     projectDir: project.dir,
     process: Object.assign(signals, { exit: (status: number) => void exits.push(status) }),
@@ -125,7 +127,7 @@ function command(...argv: string[]) {
     },
   }
   const isReady = new Promise((resolve) => ready.once('ready', resolve))
-  return { lines, signals, exits, isReady, status: runCommand(argv, context) }
+  return { lines, signals, exits, clock, isReady, status: runCommand(argv, context) }
 }
 
 describe('npm start', () => {
@@ -166,10 +168,14 @@ describe('npm start', () => {
     expect(await status).toBe(0)
   })
 
-  test('a second Ctrl-C ends the process at once', async () => {
-    const { signals, exits, isReady, status } = command('--port', '0', '--ephemeral', '--json')
+  test('a second Ctrl-C ends the process at once, and one that arrives twice is one', async () => {
+    const { signals, exits, clock, isReady, status } = command('--port', '0', '--ephemeral', '--json')
     await isReady
     signals.emit('SIGINT')
+    clock.now += 20
+    signals.emit('SIGINT')
+    expect(exits).toEqual([])
+    clock.now += 1000
     signals.emit('SIGINT')
     expect(exits).toEqual([130])
     await status
