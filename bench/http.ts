@@ -9,7 +9,7 @@ import { playbacksTable } from '../shared/tables/playbacks.ts'
 import { plannedRenditions, renditionsTable } from '../shared/tables/renditions.ts'
 import { plannedRuns, segmentsTable } from '../shared/tables/segments.ts'
 import { NOTHING_YET, videosTable } from '../shared/tables/videos.ts'
-import { smallPlan } from '../test/shared/plans.ts'
+import { SMALL_INFO, smallPlan } from '../test/shared/plans.ts'
 import { cpuMs, interleave, type Row } from './measure.ts'
 
 const SEGMENTS = 1000
@@ -46,7 +46,7 @@ async function fillTables(cloud: Cloud): Promise<void> {
   const plan = smallPlan(SEGMENTS, 'benchplan')
   const { mediaId, videoId, playbackId } = IDS
   await mediaTable(tables).create({ mediaId, sourceKey: 'k', sourceEtag: 'E', sizeBytes: 1, crc64: '1' })
-  await mediaTable(tables).savePlan(mediaId, plan, INFO)
+  await mediaTable(tables).savePlan(mediaId, plan, SMALL_INFO)
   for (const rendition of plannedRenditions(mediaId, plan)) await renditionsTable(tables).create(rendition)
   for (const run of plannedRuns(mediaId, plan)) await segmentsTable(tables).create(run)
   const sizesBytes = Array.from({ length: SEGMENTS }, (_, at) => 400_000 + at)
@@ -65,30 +65,6 @@ async function fillTables(cloud: Cloud): Promise<void> {
   })
   const video = await videosTable(tables).find(videoId)
   if (video) await videosTable(tables).saveDerived(video, { ...NOTHING_YET, status: 'ready', playable: true })
-}
-
-const INFO = {
-  container: 'mov',
-  durationMs: SEGMENTS * 4000,
-  video: {
-    codec: 'hevc',
-    profile: 'Main',
-    level: 93,
-    pixelFormat: 'yuv420p',
-    bitDepth: 8,
-    codedWidth: 1280,
-    codedHeight: 720,
-    width: 1280,
-    height: 720,
-    rotation: 0,
-    squarePixels: true,
-    progressive: true,
-    hdr: false,
-    frameRate: 30,
-    frames: SEGMENTS * 120,
-    bitRate: 1_000_000,
-  },
-  audio: null,
 }
 
 interface Server {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type DriveDeps, drive } from '../../shared/drive.ts'
 import { withLease } from '../../shared/lease.ts'
 import { PIPELINE_LIMITS } from '../../shared/pipeline.ts'
-import { invocationId, type MediaInfo, type TaskMessage } from '../../shared/plan.ts'
+import { invocationId, type TaskMessage } from '../../shared/plan.ts'
 import type { TableClient } from '../../shared/tables/client.ts'
 import { mediaTable } from '../../shared/tables/media.ts'
 import { segmentsTable } from '../../shared/tables/segments.ts'
@@ -11,7 +11,7 @@ import { tasksTable } from '../../shared/tables/tasks.ts'
 import { videosTable } from '../../shared/tables/videos.ts'
 import { TaskFailure, type VideoErrorCode } from '../../shared/video-errors.ts'
 import { memoryTables } from '../fakes/tables.ts'
-import { smallPlan } from './plans.ts'
+import { SMALL_INFO, smallPlan } from './plans.ts'
 
 const MEDIA = 'media00000000001'
 const VIDEO = 'video00000000001'
@@ -178,7 +178,7 @@ async function effect(message: TaskMessage, tables: TableClient, fault: VideoErr
   const plan = smallPlan()
   if (message.kind === 'probe') {
     if (fault) throw new TaskFailure(fault)
-    await mediaTable(tables).savePlan(MEDIA, plan, info)
+    await mediaTable(tables).savePlan(MEDIA, plan, SMALL_INFO)
   }
   const task = plan.tasks.find((planned) => planned.taskId === message.taskId)
   for (let count = 1; task && count <= task.segmentCount; count += 1) {
@@ -186,30 +186,6 @@ async function effect(message: TaskMessage, tables: TableClient, fault: VideoErr
     const stored = task.renditions.map((rendition) => ({ rendition, firstSegment: 0, sizesBytes }))
     await segmentsTable(tables).publish(MEDIA, plan.planId, stored)
   }
-}
-
-const info: MediaInfo = {
-  container: 'mov',
-  durationMs: 12_000,
-  video: {
-    codec: 'hevc',
-    profile: 'Main',
-    level: 93,
-    pixelFormat: 'yuv420p',
-    bitDepth: 8,
-    codedWidth: 1280,
-    codedHeight: 720,
-    width: 1280,
-    height: 720,
-    rotation: 0,
-    squarePixels: true,
-    progressive: true,
-    hdr: false,
-    frameRate: 30,
-    frames: 360,
-    bitRate: 1_000_000,
-  },
-  audio: null,
 }
 
 class Died extends Error {}

@@ -1,4 +1,4 @@
-import type { Plan, PlannedRendition } from '../../shared/plan.ts'
+import type { MediaInfo, Plan, PlannedRendition } from '../../shared/plan.ts'
 
 /** A small plan as planning would make it: two video renditions and sound, `count` segments of 4 s. */
 export function smallPlan(count = 3, planId = 'plan1'): Plan {
@@ -57,4 +57,29 @@ export function smallPlan(count = 3, planId = 'plan1'): Plan {
       { taskId: 'v0', kind: 'video', renditions: ['720p', '360p'], firstSegment: 0, segmentCount: count },
     ],
   }
+}
+
+/** What probing would have found of its source. */
+export const SMALL_INFO: MediaInfo = {
+  container: 'mov',
+  durationMs: 12_000,
+  video: {
+    codec: 'hevc',
+    profile: 'Main',
+    level: 93,
+    pixelFormat: 'yuv420p',
+    bitDepth: 8,
+    codedWidth: 1280,
+    codedHeight: 720,
+    width: 1280,
+    height: 720,
+    rotation: 0,
+    squarePixels: true,
+    progressive: true,
+    hdr: false,
+    frameRate: 30,
+    frames: 360,
+    bitRate: 1_000_000,
+  },
+  audio: null,
 }
