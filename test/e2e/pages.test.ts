@@ -124,6 +124,8 @@ test('a viewer who is not signed in is remembered by the browser', async () => {
 
 test('without a mouse one can sign in, upload and watch', async () => {
   const { page } = await open()
+  // The browser hands file choosers over only once it knows that somebody waits for them.
+  page.on('filechooser', () => {})
   await page.goto('/upload')
   await page.waitForURL('**/login?next=/upload')
   await tabTo(page, 'User name')
