@@ -67,6 +67,7 @@ test('an upload that was cut off by a reload goes on with the parts that are mis
   const after = notePieces(page)
   await choose(page, clip)
   await page.getByRole('link', { name: 'Watch' }).click({ timeout: 120_000 })
+  await page.waitForURL('**/watch/*')
   const all = Array.from({ length: Math.ceil((await stat(clip)).size / MIB) }, (_, index) => index + 1)
   expect(after.sent.filter((number) => acknowledged.includes(number))).toEqual([])
   expect(new Set([...acknowledged, ...after.sent])).toEqual(new Set(all))
