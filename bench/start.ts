@@ -76,6 +76,7 @@ async function timeToReady(projectDir: string): Promise<number> {
     if (text.includes('"event":"ready"')) break
   }
   const took = performance.now() - startedAt
+  if (!text.includes('"event":"ready"')) throw new Error(`npm start ended before it was ready: ${text}`)
   child.kill('SIGTERM')
   await new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(0)))
   await rm(data, { recursive: true, force: true })

@@ -1,10 +1,7 @@
 import { isUtf8 } from 'node:buffer'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { HttpBindings } from '@hono/node-server'
 import { AppError } from './errors.ts'
-import { problem } from './http.ts'
 import { errorFields, log } from './log.ts'
-import { type AccessLog, type RequestLine, respond, withinHeaderLimit } from './respond.ts'
+import { type RequestLine, respond, withinHeaderLimit } from './respond.ts'
 
 /** What Function Compute says about one invocation. */
 export interface FcContext {
@@ -57,9 +54,6 @@ export interface HttpResult {
   readonly body: string
 }
 
-/** The gateway takes no more. */
-const MAX_BODY_BYTES = 32 * 1024 * 1024
-
 /** A route behind an HTTP trigger of a built-in runtime. */
 export function httpHandler<Deps>(makeDeps: MakeDeps<Deps>, route: Route<Deps>) {
   return async (event: Uint8Array, context: RuntimeContext): Promise<HttpResult> => {
@@ -83,122 +77,8 @@ export function combined(http: Handler, event: Handler): Handler {
   return (payload, context) => (isHttpEvent(tryParse(payload)) ? http(payload, context) : event(payload, context))
 }
 
-export interface ServerOptions<Deps> {
-  /** FC_CUSTOM_LISTEN_PORT; 0 lets the system choose. */
-  readonly port: number
-  readonly host?: string
-  /** Requests that leave a line in the log; `all` unless said otherwise. */
-  readonly accessLog?: AccessLog
-  /** Serves `POST /invoke`; without it that path is an ordinary one, so nobody can send events over HTTP. */
-  readonly onEvent?: OnEvent<Deps>
-}
-
-/** A listening custom runtime. */
-export interface FcServer {
-  readonly port: number
-  /** Lets running requests end, then closes. */
-  close(): Promise<void>
-}
-
-/**
- * The same route in a custom runtime: Function Compute passes HTTP requests through verbatim and many at a time.
- * https://help.aliyun.com/zh/functioncompute/fc/user-guide/web-functions
- */
-export async function serveHttp<Deps>(
-  makeDeps: MakeDeps<Deps>,
-  route: Route<Deps>,
-  options: ServerOptions<Deps>,
-): Promise<FcServer> {
-  const { onEvent, accessLog = 'all' } = options
-  let closing = false
-  const listener = await httpListener(makeDeps, route, accessLog)
-  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 900_000 }, (incoming, outgoing) => {
-    outgoing.once('close', () => closing && server.closeIdleConnections())
-    if (onEvent && incoming.method === 'POST' && incoming.url === '/invoke') {
-      void serveEvent(incoming, outgoing, headerContext(incoming), makeDeps, onEvent)
-    } else void listener(incoming, outgoing)
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, options.host ?? '0.0.0.0', resolve)
-  })
-  const address = server.address()
-  const close = () =>
-    new Promise<void>((resolve) => {
-      closing = true
-      process.off('SIGTERM', close)
-      server.close(() => resolve())
-      server.closeIdleConnections()
-    })
-  process.once('SIGTERM', close)
-  return { port: typeof address === 'object' && address ? address.port : options.port, close }
-}
-
-/**
- * Between Node's server and a route stands hono's adapter, whose requests and answers are objects only as far as somebody
- * looks at them: a redirect costs half of what the platform's own classes cost. Loaded on first use, since built-in
- * runtimes have no server.
- */
-async function httpListener<Deps>(makeDeps: MakeDeps<Deps>, route: Route<Deps>, accessLog: AccessLog) {
-  const { getRequestListener } = await import('@hono/node-server')
-  return getRequestListener(
-    (request, bindings) => {
-      const { incoming, outgoing } = bindings as HttpBindings
-      const context = headerContext(incoming)
-      hidePlatformHeaders(incoming)
-      const { requestId, sourceIp = '' } = context
-      const line = { requestId, sourceIp, method: incoming.method ?? 'GET', path: pathOf(incoming.url) }
-      outgoing.setHeader('x-request-id', requestId)
-      return respond(line, async () => route(await limited(request, incoming), makeDeps(context)), accessLog)
-    },
-    {
-      hostname: 'localhost',
-      errorHandler: (error) => {
-        log('warn', 'request not understood', errorFields(error))
-        return problem(new AppError('invalid_request', 'The host or the path is not valid'))
-      },
-    },
-  )
-}
-
-/** Credentials come as `x-fc-*` headers, and a route has no use for any of those. */
-function hidePlatformHeaders(incoming: IncomingMessage): void {
-  const kept: string[] = []
-  for (let at = 0; at < incoming.rawHeaders.length; at += 2) {
-    const [name = '', value = ''] = incoming.rawHeaders.slice(at, at + 2)
-    if (!name.toLowerCase().startsWith('x-fc-')) kept.push(name, value)
-  }
-  incoming.rawHeaders = kept
-}
-
-function pathOf(target = '/'): string {
-  return target.split('?', 1)[0] ?? '/'
-}
-
-/** A body is read whole before the route sees it, and none is larger than the gateway would let through. */
-async function limited(request: Request, incoming: IncomingMessage): Promise<Request> {
-  if (incoming.method === 'GET' || incoming.method === 'HEAD') return request
-  const body = await readBody(incoming)
-  return new Request(request.url, { method: request.method, headers: request.headers, body: new Uint8Array(body) })
-}
-
-/** The runtime tells failure by a header, since status and body of `/invoke` are lost for asynchronous calls. */
-async function serveEvent<Deps>(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  context: FcContext,
-  makeDeps: MakeDeps<Deps>,
-  onEvent: OnEvent<Deps>,
-): Promise<void> {
-  try {
-    const result = await runEvent(await readBody(incoming), context, makeDeps, onEvent)
-    outgoing.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(result ?? null))
-  } catch {
-    outgoing.writeHead(404, { 'x-fc-status': '404', 'content-type': 'text/plain' }).end('the event failed, see the log')
-  }
-}
-
-async function runEvent<Deps>(
+/** Runs one event and leaves a line in the log. */
+export async function runEvent<Deps>(
   payload: Uint8Array,
   context: FcContext,
   makeDeps: MakeDeps<Deps>,
@@ -274,34 +154,6 @@ function contextOf(context: RuntimeContext): FcContext {
     region: context.region ?? '',
     functionName: context.function?.name ?? '',
   }
-}
-
-function headerContext(incoming: IncomingMessage): FcContext {
-  const header = (name: string) => incoming.headersDistinct[name]?.[0] ?? ''
-  return {
-    requestId: header('x-fc-request-id'),
-    credentials: {
-      accessKeyId: header('x-fc-access-key-id'),
-      accessKeySecret: header('x-fc-access-key-secret'),
-      securityToken: header('x-fc-security-token'),
-    },
-    accountId: header('x-fc-account-id'),
-    region: header('x-fc-region'),
-    functionName: header('x-fc-function-name'),
-    // The last hop is the gateway's own word; what stands before it, the client may have written.
-    sourceIp: header('x-forwarded-for').split(',').at(-1)?.trim() || (incoming.socket.remoteAddress ?? ''),
-  }
-}
-
-async function readBody(incoming: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > MAX_BODY_BYTES) throw new AppError('too_large', `A body holds at most ${MAX_BODY_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
 function isHttpEvent(event: unknown): event is HttpEvent {

@@ -1,4 +1,5 @@
 import { AppError } from './errors.ts'
+import { problemAnswer } from './plain.ts'
 
 /** JSON answers of ours whose body the adapter completes with the request id. */
 const envelopes = new WeakSet<Response>()
@@ -25,13 +26,12 @@ export function list(data: readonly unknown[], nextCursor: string | null, option
 
 /** A failure as RFC 9457 problem details. */
 export function problem(error: AppError, headers: Readonly<Record<string, string>> = {}): Response {
-  const { code, status, title, message } = error
-  const body = { type: `urn:yunbo:problem:${code}`, title, status, detail: message, code }
-  return envelope(body, 'application/problem+json', { status, headers: { ...headersFor(status), ...headers } })
+  const answer = problemAnswer(error, headers)
+  return marked(new Response(JSON.stringify(answer.body), { status: answer.status, headers: answer.headers }))
 }
 
 /** The JSON body of a request; throws `invalid_json` when it is not JSON. */
-export async function jsonBody(request: Request): Promise<unknown> {
+export async function jsonBody(request: Pick<Request, 'text'>): Promise<unknown> {
   const text = await request.text()
   try {
     return JSON.parse(text)
@@ -42,14 +42,10 @@ export async function jsonBody(request: Request): Promise<unknown> {
 
 function envelope(body: object, type: string, options: AnswerOptions): Response {
   const headers = { 'content-type': type, 'cache-control': 'no-store', ...options.headers }
-  const response = new Response(JSON.stringify(body), { status: options.status ?? 200, headers })
-  envelopes.add(response)
-  return response
+  return marked(new Response(JSON.stringify(body), { status: options.status ?? 200, headers }))
 }
 
-/** RFC 9110 wants a challenge with 401; the waiting time is a hint. */
-function headersFor(status: number): Record<string, string> {
-  if (status === 401) return { 'www-authenticate': 'Bearer' }
-  if (status === 429 || status === 503) return { 'retry-after': '1' }
-  return {}
+function marked(response: Response): Response {
+  envelopes.add(response)
+  return response
 }

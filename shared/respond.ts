@@ -1,6 +1,7 @@
 import { AppError } from './errors.ts'
 import { isEnvelope, problem } from './http.ts'
 import { errorFields, log } from './log.ts'
+import { type Answer, problemAnswer } from './plain.ts'
 
 /** What the access log says of a request. */
 export interface RequestLine {
@@ -18,20 +19,26 @@ const MAX_RESPONSE_HEADER_BYTES = 8 * 1024
 export type AccessLog = 'all' | 'failures'
 
 /** Runs a route and turns whatever comes out of it into the answer that leaves. */
-export async function respond(
-  line: RequestLine,
-  run: () => Promise<Response>,
-  accessLog: AccessLog = 'all',
-): Promise<Response> {
+export async function respond(line: RequestLine, run: () => Promise<Response>): Promise<Response> {
   const startedAt = performance.now()
   const answer = await run().then(
     (response) => completed(response, line),
     (error: unknown) => completed(problem(expected(error, line)), line),
   )
-  if (accessLog === 'all' || answer.status >= 400) {
-    log('info', 'request', { ...line, status: answer.status, durationMs: Math.round(performance.now() - startedAt) })
-  }
+  logAccess(line, answer.status, startedAt)
   return answer
+}
+
+/** The same without the platform's classes, for custom runtimes. */
+export async function answered(line: RequestLine, run: () => Promise<Answer>, accessLog: AccessLog): Promise<Answer> {
+  const startedAt = performance.now()
+  const answer = await run().catch((error: unknown) => problemAnswer(expected(error, line)))
+  if (accessLog === 'all' || answer.status >= 400) logAccess(line, answer.status, startedAt)
+  return answer
+}
+
+function logAccess(line: RequestLine, status: number, startedAt: number): void {
+  log('info', 'request', { ...line, status, durationMs: Math.round(performance.now() - startedAt) })
 }
 
 /** Puts the request id into a body of ours; anything else leaves as it is. */

@@ -1,5 +1,6 @@
 import { authorizationOf } from './authorization.ts'
 import { AppError } from './errors.ts'
+import type { HeaderReader } from './plain.ts'
 
 /** Whose session a token is; throws `unauthenticated` or `token_expired`. */
 export type VerifySession = (token: string) => Promise<{ readonly accountId: string }>
@@ -17,7 +18,7 @@ export function sessionVerifier(secretKey: string, now: () => number): VerifySes
  * up. The prefix is ours, so that no client can name the rows of an account. `undefined` without either.
  */
 export async function viewerKeyOf(
-  request: Request,
+  request: { readonly headers: HeaderReader },
   viewerId: string | null | undefined,
   verifySession: VerifySession,
 ): Promise<string | undefined> {

@@ -2,8 +2,8 @@ import type { BeatAnswer, ProgressView } from '../../shared/api.ts'
 import type { PlaySession } from '../../shared/auth/play-session.ts'
 import type { Cache } from '../../shared/cache.ts'
 import { AppError } from '../../shared/errors.ts'
-import { jsonBody, ok } from '../../shared/http.ts'
-import { routes } from '../../shared/routes.ts'
+import { jsonBody } from '../../shared/http.ts'
+import { okAnswer, type PlainRequest, plainRoutes } from '../../shared/plain.ts'
 import { loadShown, type Shown, type ShownTables } from '../../shared/shown.ts'
 import type { ProgressTable } from '../../shared/tables/progress.ts'
 import { type VerifySession, viewerKeyOf } from '../../shared/viewer.ts'
@@ -26,14 +26,14 @@ const PLAYING_BEAT_MS = 10_000
 const IDLE_BEAT_MS = 60_000
 
 /** `/v1/heartbeats` and `/v1/progress`: where viewers are, and what they have watched. */
-export const onRequest = routes<Deps>((app) => {
-  app.get('/healthz/heartbeat', () => ok({ status: 'ok' }))
+export const onRequest = plainRoutes<Deps>((app) => {
+  app.get('/healthz/heartbeat', () => okAnswer({ status: 'ok' }))
   // Whatever the content type is: `sendBeacon` can say no other than text/plain without asking first.
-  app.post('/v1/heartbeats', async (c) => ok(await takeBeat(c.req.raw, c.env)))
-  app.get('/v1/progress', async (c) => ok(await progressOf(c.req.raw, c.req.query(), c.env)))
+  app.post('/v1/heartbeats', async (request, deps) => okAnswer(await takeBeat(request, deps)))
+  app.get('/v1/progress', async (request, deps) => okAnswer(await progressOf(request, deps)))
 })
 
-async function takeBeat(request: Request, deps: Deps): Promise<BeatAnswer> {
+async function takeBeat(request: PlainRequest, deps: Deps): Promise<BeatAnswer> {
   const beat = beatOf(await jsonBody(request))
   const { playbackId, sessionId, viewerId, ageMs = 0 } = beat
   const viewerKey = await viewerOf(request, viewerId, deps)
@@ -44,8 +44,9 @@ async function takeBeat(request: Request, deps: Deps): Promise<BeatAnswer> {
   return { nextBeatMs: beat.playing ? PLAYING_BEAT_MS : IDLE_BEAT_MS }
 }
 
-async function progressOf(request: Request, query: Record<string, string>, deps: Deps): Promise<ProgressView> {
-  const { playbackId, viewerId } = query
+async function progressOf(request: PlainRequest, deps: Deps): Promise<ProgressView> {
+  const query = request.query()
+  const [playbackId, viewerId] = [query.get('playbackId'), query.get('viewerId')]
   if (!playbackId) throw new AppError('invalid_request', 'playbackId is missing')
   const viewerKey = await viewerOf(request, viewerId, deps)
   const { videoId } = await shownBy(playbackId, deps)
@@ -54,7 +55,7 @@ async function progressOf(request: Request, query: Record<string, string>, deps:
   return { positionMs: progress.positionMs, updatedAt: new Date(progress.effectiveAt).toISOString() }
 }
 
-async function viewerOf(request: Request, viewerId: string | undefined, deps: Deps): Promise<string> {
+async function viewerOf(request: PlainRequest, viewerId: string | null | undefined, deps: Deps): Promise<string> {
   const key = await viewerKeyOf(request, viewerId, deps.verifySession)
   if (key) return key
   throw new AppError('invalid_request', 'viewerId is missing; only who is signed in needs none')

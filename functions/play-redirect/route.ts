@@ -1,8 +1,7 @@
 import type { PlayInfo } from '../../shared/api.ts'
 import { AppError } from '../../shared/errors.ts'
-import { ok, problem } from '../../shared/http.ts'
+import { type Answer, okAnswer, type PlainRequest, plainRoutes, problemAnswer } from '../../shared/plain.ts'
 import { segmentKey } from '../../shared/plan.ts'
-import { routes } from '../../shared/routes.ts'
 import { loadShown, type Shown } from '../../shared/shown.ts'
 import type { Progress } from '../../shared/tables/progress.ts'
 import type { Video } from '../../shared/tables/videos.ts'
@@ -36,21 +35,21 @@ const FINAL_CACHE = 'max-age=3600'
 const SEGMENT = '/play/:playbackId/:rendition/:file{(?:0|[1-9][0-9]{0,8})\\.ts}'
 
 /** `/play/…`: what a viewer fetches. Playlists come from here, segments from OSS. */
-export const onRequest = routes<Deps>((app) => {
-  app.get('/healthz/play-redirect', () => ok({ status: 'ok' }))
-  app.get(SEGMENT, async (c) => {
-    const { playbackId, rendition, file } = c.req.param()
-    const method = c.req.method === 'HEAD' ? 'HEAD' : 'GET'
-    return redirect(method, await shownBy(playbackId, c.env), rendition, Number.parseInt(file, 10), c.env)
+export const onRequest = plainRoutes<Deps>((app) => {
+  app.get('/healthz/play-redirect', () => okAnswer({ status: 'ok' }))
+  app.get(SEGMENT, async (request, deps, { playbackId = '', rendition = '', file = '' }) => {
+    const method = request.method === 'HEAD' ? 'HEAD' : 'GET'
+    return redirect(method, await shownBy(playbackId, deps), rendition, Number.parseInt(file, 10), deps)
   })
-  app.get('/play/:playbackId/:rendition/index.m3u8', async (c) => {
-    const rendition = c.req.param('rendition')
-    return playlist(c.req.raw, c.req.param('playbackId'), c.env, (publication) => publication.media(rendition))
-  })
-  app.get('/play/:playbackId/master.m3u8', async (c) =>
-    playlist(c.req.raw, c.req.param('playbackId'), c.env, (publication) => publication.master()),
+  app.get('/play/:playbackId/:rendition/index.m3u8', (request, deps, { playbackId = '', rendition = '' }) =>
+    playlist(request, playbackId, deps, (publication) => publication.media(rendition)),
   )
-  app.get('/play/:playbackId', async (c) => ok(await playInfo(c.req.raw, c.req.param('playbackId'), c.env)))
+  app.get('/play/:playbackId/master.m3u8', (request, deps, { playbackId = '' }) =>
+    playlist(request, playbackId, deps, (publication) => publication.master()),
+  )
+  app.get('/play/:playbackId', async (request, deps, { playbackId = '' }) =>
+    okAnswer(await playInfo(request, playbackId, deps)),
+  )
 })
 
 async function shownBy(playbackId: string, deps: Deps): Promise<Shown> {
@@ -74,7 +73,7 @@ async function redirect(
   rendition: string,
   index: number,
   deps: Deps,
-): Promise<Response> {
+): Promise<Answer> {
   const known = deps.shelf.publications.peek(placeOf(shown))?.listed(rendition) ?? 0
   if (index >= known) {
     const listed = (await published(shown, deps)).listed(rendition) ?? 0
@@ -83,47 +82,48 @@ async function redirect(
   const location = deps.presign(method, segmentKey(shown.mediaId, shown.planId, rendition, index))
   // A cache may freshen what it has for GET out of an answer to HEAD (RFC 9111, 4.3.5); this URL would be of no use there.
   const cacheControl = method === 'GET' ? REDIRECT_CACHE : 'no-store'
-  return new Response(null, { status: 302, headers: { location, 'cache-control': cacheControl } })
+  return { status: 302, headers: { location, 'cache-control': cacheControl }, body: '' }
 }
 
-function missing(shown: Shown, rendition: string, index: number): Response {
+function missing(shown: Shown, rendition: string, index: number): Answer {
   const planned = shown.renditions.find(({ name }) => name === rendition)?.segmentCount ?? 0
   if (index >= planned) throw new AppError('segment_not_found', 'The video has no such segment')
-  return problem(new AppError('segment_not_found', 'This segment is still being made'), { 'retry-after': '1' })
+  return problemAnswer(new AppError('segment_not_found', 'This segment is still being made'), { 'retry-after': '1' })
 }
 
 async function playlist(
-  request: Request,
+  request: PlainRequest,
   playbackId: string,
   deps: Deps,
   choose: (publication: Publication) => Playlist | undefined,
-): Promise<Response> {
+): Promise<Answer> {
   const shown = await shownBy(playbackId, deps)
   const publication = await published(shown, deps)
   if (!publication.playable) return notPlayable(shown, deps)
   const chosen = choose(publication)
   if (!chosen) throw new AppError('not_found', 'The video has no such rendition')
   const headers = { etag: chosen.etag, 'cache-control': chosen.final ? FINAL_CACHE : GROWING_CACHE }
-  if (hasAlready(request, chosen.etag)) return new Response(null, { status: 304, headers })
-  return new Response(chosen.text, { headers: { ...headers, 'content-type': 'application/vnd.apple.mpegurl' } })
+  if (hasAlready(request, chosen.etag)) return { status: 304, headers, body: '' }
+  const type = 'application/vnd.apple.mpegurl'
+  return { status: 200, headers: { ...headers, 'content-type': type }, body: chosen.text }
 }
 
-function hasAlready(request: Request, etag: string): boolean {
+function hasAlready(request: PlainRequest, etag: string): boolean {
   const known = request.headers.get('if-none-match') ?? ''
   return known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag || tag.trim() === '*')
 }
 
 /** Until every rendition has its first segment, or for ever when the video could not be made. */
-async function notPlayable(shown: Shown, deps: Deps): Promise<Response> {
+async function notPlayable(shown: Shown, deps: Deps): Promise<Answer> {
   const video = await deps.tables().videos.find(shown.videoId)
   if (video?.derived.status === 'errored') {
     throw new AppError('not_playable', 'The video could not be made, so there is nothing to play')
   }
   const error = new AppError('not_playable', 'The first segments are still being made; ask again in a second')
-  return problem(error, { 'retry-after': '1' })
+  return problemAnswer(error, { 'retry-after': '1' })
 }
 
-async function playInfo(request: Request, playbackId: string, deps: Deps): Promise<PlayInfo> {
+async function playInfo(request: PlainRequest, playbackId: string, deps: Deps): Promise<PlayInfo> {
   const viewerKey = await viewerOf(request, deps)
   const shown = await shownBy(playbackId, deps)
   const { videos, progress } = deps.tables()
@@ -142,9 +142,9 @@ async function playInfo(request: Request, playbackId: string, deps: Deps): Promi
 }
 
 /** A session that is over is no reason not to play: such a viewer is a stranger. */
-async function viewerOf(request: Request, deps: Deps): Promise<string | undefined> {
+async function viewerOf(request: PlainRequest, deps: Deps): Promise<string | undefined> {
   try {
-    return await viewerKeyOf(request, new URL(request.url).searchParams.get('viewerId'), deps.verifySession)
+    return await viewerKeyOf(request, request.query().get('viewerId'), deps.verifySession)
   } catch (error) {
     if (error instanceof AppError && error.status === 401) return undefined
     throw error

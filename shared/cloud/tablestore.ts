@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Agent } from 'node:https'
+import type { Agent } from 'node:https'
 import type { BatchGetRowResult, BatchWriteRowParams, Client, RowInBatch } from 'tablestore'
 import type { Credentials } from '../auth/credentials.ts'
 import { AppError } from '../errors.ts'
@@ -122,7 +122,6 @@ function ifNew(error: unknown): void {
 
 async function openConnection(config: TablestoreConfig, credentials: Credentials): Promise<Connection> {
   const sdk = await loadSdk()
-  const secure = config.endpoint.startsWith('https:')
   const client = new sdk.Client({
     accessKeyId: credentials.accessKeyId,
     accessKeySecret: credentials.accessKeySecret,
@@ -131,10 +130,16 @@ async function openConnection(config: TablestoreConfig, credentials: Credentials
     instancename: config.instance,
     // The SDK's own policy repeats reads twenty times and busy writes never.
     maxRetries: 0,
-    // Its default agent opens a new TLS connection for every request.
-    httpOptions: { timeout: 10_000, maxSockets: 300, ...(secure ? { agent: new Agent({ keepAlive: true }) } : {}) },
+    httpOptions: { timeout: 10_000, maxSockets: 300, ...(await secureAgent(config.endpoint)) },
   })
   return { client, codec: codecOf(sdk) }
+}
+
+/** The SDK's default agent opens a new TLS connection for every request. Loaded late, as TLS is not needed to start. */
+async function secureAgent(endpoint: string): Promise<{ agent?: Agent }> {
+  if (!endpoint.startsWith('https:')) return {}
+  const { Agent } = await import('node:https')
+  return { agent: new Agent({ keepAlive: true }) }
 }
 
 async function loadSdk(): Promise<TablestoreSdk> {

@@ -11,6 +11,7 @@ import { playbacksTable } from '../../../shared/tables/playbacks.ts'
 import { progressTable } from '../../../shared/tables/progress.ts'
 import { sessionsTable } from '../../../shared/tables/sessions.ts'
 import { videosTable } from '../../../shared/tables/videos.ts'
+import { askPlain } from '../../fakes/plain.ts'
 import { memoryTables, type TableOperation } from '../../fakes/tables.ts'
 import { smallPlan } from '../../shared/plans.ts'
 
@@ -71,7 +72,7 @@ export async function newWorld({ durationMs = 60_000, instances = 1, onOperation
   async function ask(path: string, init: RequestInit = {}, instance = 0) {
     const deps = all[instance]
     if (!deps) throw new Error(`expected an instance ${instance}`)
-    const response = await onRequest(new Request(`http://api${path}`, init), deps)
+    const response = await askPlain(onRequest, new Request(`http://api${path}`, init), deps)
     return { status: response.status, ...(JSON.parse(await response.text()) as { data: Record<string, unknown> }) }
   }
 

@@ -9,6 +9,7 @@ import { playbacksTable } from '../../../shared/tables/playbacks.ts'
 import { createProgress, progressTable } from '../../../shared/tables/progress.ts'
 import { plannedRuns, segmentsTable } from '../../../shared/tables/segments.ts'
 import { type Derived, NOTHING_YET, videosTable } from '../../../shared/tables/videos.ts'
+import { askPlain } from '../../fakes/plain.ts'
 import { memoryTables } from '../../fakes/tables.ts'
 import { smallPlan } from '../../shared/plans.ts'
 
@@ -56,7 +57,8 @@ async function newWorld() {
     pass(ms: number) {
       now += ms
     },
-    get: (path = '', init: RequestInit = {}) => onRequest(new Request(`http://site/play/${PLAY}${path}`, init), deps),
+    get: (path = '', init: RequestInit = {}) =>
+      askPlain(onRequest, new Request(`http://site/play/${PLAY}${path}`, init), deps),
     async plan() {
       await tables.media.savePlan(mediaId, plan, {} as MediaInfo)
       for (const run of plannedRuns(mediaId, plan)) await tables.segments.create(run)
@@ -378,7 +380,7 @@ describe('a playback that has ended', () => {
 
   test('or never existed is not found, and may begin to exist at once', async () => {
     const { deps, tables } = await ready()
-    const other = () => onRequest(new Request('http://site/play/other'), deps)
+    const other = () => askPlain(onRequest, new Request('http://site/play/other'), deps)
     await expect(other()).rejects.toMatchObject({ code: 'playback_not_found' })
     await tables.playbacks.create({ playbackId: 'other', videoId, mediaId, policy: 'public', revoked: false })
     expect((await other()).status).toBe(200)
@@ -388,6 +390,6 @@ describe('a playback that has ended', () => {
 test('answers its health check without a table', async () => {
   const { deps, reads } = await newWorld()
   const before = reads()
-  expect((await onRequest(new Request('http://site/healthz/play-redirect'), deps)).status).toBe(200)
+  expect((await askPlain(onRequest, new Request('http://site/healthz/play-redirect'), deps)).status).toBe(200)
   expect(reads()).toBe(before)
 })
