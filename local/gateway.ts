@@ -14,6 +14,8 @@ export interface GatewayTarget {
   readonly fc: Pick<Fc, 'routes' | 'http'>
   /** Folder of the built pages; absent: functions only. */
   readonly webDir?: string
+  /** Where the pages find OSS. */
+  readonly ossOrigin?: string
   /** What tests may do over HTTP; absent: nothing. */
   readonly controls?: Controls
   now(): number
@@ -41,7 +43,7 @@ async function serve(
   if (target.controls && path.startsWith(CONTROLS_PATH)) return serveControls(request, response, target.controls)
   const route = findRoute(target.fc.routes, path)
   if (route) return target.fc.http(route, request, response)
-  if (target.webDir !== undefined && (await servePage(request, response, path, target.webDir))) return
+  if (await servePage(request, response, path, target)) return
   response.setHeader('X-Fc-Request-Id', newRequestId(target.now()))
   refuse(request, response, 404, 'DomainRouteNotFound', `no route and no page for ${path}`)
 }
@@ -67,9 +69,9 @@ async function servePage(
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
-  webDir: string,
+  { webDir, ossOrigin }: GatewayTarget,
 ): Promise<boolean> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return false
+  if (webDir === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false
   const file = pageFile(path, webDir)
   const size = file === undefined ? undefined : await sizeOf(file)
   if (file === undefined || size === undefined) return false
@@ -80,32 +82,34 @@ async function servePage(
     // Names under /assets carry a hash of their content.
     'Cache-Control': path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
     'X-Content-Type-Options': 'nosniff',
-    ...(type.startsWith('text/html') ? PAGE_HEADERS : {}),
+    ...(type.startsWith('text/html') ? pageHeaders(ossOrigin) : {}),
   })
   if (request.method === 'HEAD') response.end()
   else await pipeline(createReadStream(file), response).catch(() => response.destroy())
   return true
 }
 
-/** What a page may do: run our scripts, style what its controls bring along, and speak to OSS wherever it is. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'self'",
-  "script-src 'self'",
-  // The player's controls carry their styles inside their shadow trees.
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' https: http://localhost:* http://127.0.0.1:* data:",
-  "connect-src 'self' https: http://localhost:* http://127.0.0.1:*",
-  "media-src 'self' https: http://localhost:* http://127.0.0.1:* blob:",
-  "worker-src 'self' blob:",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'self'",
-].join('; ')
-
-const PAGE_HEADERS = {
-  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
-  'Referrer-Policy': 'same-origin',
+/**
+ * What a page may do: run our scripts, style what its controls bring along, and speak to OSS wherever it is; this machine
+ * is left open, since a tunnel or a proxy may stand before it.
+ */
+function pageHeaders(ossOrigin = ''): Record<string, string> {
+  const elsewhere = `'self' https: http://localhost:* http://127.0.0.1:* ${ossOrigin}`.trim()
+  const policy = [
+    "default-src 'self'",
+    "script-src 'self'",
+    // The player's controls carry their styles inside their shadow trees.
+    "style-src 'self' 'unsafe-inline'",
+    `img-src ${elsewhere} data:`,
+    `connect-src ${elsewhere}`,
+    `media-src ${elsewhere} blob:`,
+    "worker-src 'self' blob:",
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'self'",
+  ]
+  return { 'Content-Security-Policy': policy.join('; '), 'Referrer-Policy': 'same-origin' }
 }
 
 const PAGES = /^\/(?:login|upload|library|watch\/[^/]+)?\/?$/

@@ -19,8 +19,8 @@ export function chooseEngine(probe: SourceProbe): EngineChoice {
   const { video } = probe.info
   const obstacle = pictureObstacle(probe) ?? probe.copyObstacle ?? keyGapObstacle(probe)
   if (obstacle !== undefined) return { engine: 'ffmpeg', reason: `Encoded, because ${obstacle}.` }
-  const rate = (video.bitRate / 1e6).toFixed(1)
-  const reason = `The top quality is the source itself: H.264 ${video.profile} at ${rate} Mbit/s plays everywhere.`
+  const rate = Math.round(video.bitRate / 1000)
+  const reason = `The top quality is the source itself: H.264 ${video.profile} at ${rate} kbit/s plays everywhere.`
   return { engine: 'copy', reason }
 }
 

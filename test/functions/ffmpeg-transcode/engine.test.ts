@@ -5,7 +5,7 @@ import { sourceOf } from './sources.ts'
 test('a source that every player can take is copied', () => {
   expect(chooseEngine(sourceOf())).toEqual({
     engine: 'copy',
-    reason: 'The top quality is the source itself: H.264 High at 2.0 Mbit/s plays everywhere.',
+    reason: 'The top quality is the source itself: H.264 High at 2000 kbit/s plays everywhere.',
   })
 })
 

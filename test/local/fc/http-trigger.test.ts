@@ -289,9 +289,12 @@ describe('pages', () => {
     expect(answer.body.toString()).toContain(text)
   })
 
-  test('run no script but our own', async () => {
-    const policy = String((await ask('/library')).headers['content-security-policy'])
-    expect(policy.split('; ')).toContain("script-src 'self'")
+  test('run no script but our own, and reach OSS under whatever name it has', async () => {
+    const policy = String((await ask('/library')).headers['content-security-policy']).split('; ')
+    expect(policy).toContain("script-src 'self'")
+    for (const kind of ['connect-src', 'media-src', 'img-src']) {
+      expect(policy.find((one) => one.startsWith(kind))).toContain(' http://oss.lan:9001')
+    }
     expect((await ask('/assets/app-1234.js')).headers['content-security-policy']).toBeUndefined()
   })
 })

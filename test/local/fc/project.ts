@@ -62,7 +62,9 @@ export async function makeProject(files: Readonly<Record<string, string>>): Prom
         retryDelayMs: 1,
         ...changes,
       })
-      const server = createServer(gateway(() => ({ fc, webDir: join(dir, 'web'), now: Date.now })))
+      const server = createServer(
+        gateway(() => ({ fc, webDir: join(dir, 'web'), ossOrigin: 'http://oss.lan:9001', now: Date.now })),
+      )
       const url = await listening(server)
       const one: Running = {
         fc,
