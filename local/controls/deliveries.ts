@@ -1,9 +1,9 @@
 import type { Clock } from '../wire/clock.ts'
 import type { FaultOf } from './fault.ts'
 
-/** Something to be delivered: an OSS event or an asynchronous invocation. */
+/** Something to be delivered: an OSS event, an asynchronous invocation, or a message of a topic to one subscriber. */
 export interface Parcel {
-  readonly of: 'event' | 'invocation'
+  readonly of: 'event' | 'invocation' | 'message'
   readonly target: string
   deliver(): Promise<void> | void
 }

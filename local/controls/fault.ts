@@ -9,7 +9,10 @@ const name = v.string('must be a string')
 
 /** Which of the matching moments a fault strikes: from the nth on, so many times. */
 const striking = { nth: v.optional(count, 1), times: v.optional(count, 1) }
-const service = v.picklist(['oss', 'tablestore', 'sts', 'fc'], 'must be oss, tablestore, sts or fc')
+const service = v.picklist(
+  ['oss', 'tablestore', 'sts', 'fc', 'mps', 'mns'],
+  'must be oss, tablestore, sts, fc, mps or mns',
+)
 const calls = {
   service: v.optional(service),
   /** By its name in the service's API reference: PutObject, UpdateRow, AssumeRole, InvokeFunction. */
@@ -40,11 +43,11 @@ const KillFault = v.strictObject({
   ...striking,
 })
 
-/** An OSS event or an asynchronous invocation is lost, late, doubled, or overtaken by the next one. */
+/** An OSS event, an asynchronous invocation or a message of a topic is lost, late, doubled, or overtaken by the next. */
 const DeliveryFault = v.strictObject({
   fault: v.literal('delivery'),
-  of: v.picklist(['event', 'invocation'], 'must be event or invocation'),
-  /** Part of the object key, or of the function's name. */
+  of: v.picklist(['event', 'invocation', 'message'], 'must be event, invocation or message'),
+  /** Part of the object key, of the function's name, or of the topic and subscription with a slash between them. */
   target: v.optional(name),
   outcome: v.picklist(['drop', 'delay', 'duplicate', 'reorder'], 'must be drop, delay, duplicate or reorder'),
   /** Of a delay, on the local clock. */

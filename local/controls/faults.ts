@@ -1,5 +1,6 @@
 import type { Courier } from '../fc/async-queue.ts'
 import type { RunningInstance } from '../fc/instances.ts'
+import type { MessageCourier } from '../mns/deliveries.ts'
 import type { DiskHook } from '../oss/blobs.ts'
 import type { Clock } from '../wire/clock.ts'
 import type { SocketShape } from '../wire/http.ts'
@@ -33,6 +34,7 @@ export interface FaultHooks extends Faults {
   readonly intercept: Intercept
   readonly disk: DiskHook
   readonly courier: Courier
+  readonly messages: MessageCourier
   /** Brings an OSS event on its way. */
   event(key: string, deliver: () => void): void
   shape(service: Call['service']): SocketShape
@@ -152,6 +154,7 @@ export function openFaults(options: FaultOptions): FaultHooks {
       if (armed.length > 0 && striking('disk', (fault) => fault.step === step).length > 0) throw diskError(step)
     },
     courier: (invocation, deliver) => carry({ of: 'invocation', target: invocation.functionName, deliver }),
+    messages: (target, deliver) => carry({ of: 'message', target, deliver }),
     event: (target, deliver) => void carry({ of: 'event', target, deliver }),
     shape(service) {
       const link = links.get(service) ?? openLink()

@@ -39,8 +39,8 @@ export function acs3Verifier(
   const spendNonce = nonces(Date.now)
   return (request) => {
     const claim = parseAuthorization(request.headers.authorization)
-    const identity = findCaller(credentials, claim.accessKeyId, header(request, 'x-acs-security-token'))
     requireSignedHeaders(request, claim.signedHeaders)
+    const identity = findCaller(credentials, claim.accessKeyId, header(request, 'x-acs-security-token'))
     checkDate(header(request, 'x-acs-date'), now)
     const bodyHash = sha256(request.body)
     if (header(request, 'x-acs-content-sha256') !== bodyHash) {
@@ -121,7 +121,8 @@ function requireSignedHeaders(request: SignedRequest, signed: readonly string[])
   }
 }
 
-function checkDate(date: string | undefined, now: (sentAt: number) => number): void {
+/** Refuses a date that is not one, or that is further than 15 minutes away. */
+export function checkDate(date: string | undefined, now: (sentAt: number) => number): void {
   if (!date || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(date) || Number.isNaN(Date.parse(date))) {
     throw new OpenApiError(400, 'InvalidTimeStamp.Format', 'Specified time stamp or date value is not well formatted.')
   }
@@ -138,7 +139,8 @@ const REFUSALS = {
   token_missing: [400, 'MissingSecurityToken', 'SecurityToken is mandatory for this action.'],
 } as const
 
-function findCaller(credentials: Credentials, accessKeyId: string, token: string | undefined): Identity {
+/** Looks a caller up, in the words of the OpenAPI gateway. */
+export function findCaller(credentials: Credentials, accessKeyId: string, token: string | undefined): Identity {
   try {
     return credentials.find(accessKeyId, token)
   } catch (error) {
@@ -148,7 +150,8 @@ function findCaller(credentials: Credentials, accessKeyId: string, token: string
   }
 }
 
-function nonces(now: () => number): (nonce: string) => void {
+/** Takes each nonce once, and forgets it when its signature would be too old anyway. */
+export function nonces(now: () => number): (nonce: string) => void {
   const seen = new Map<string, number>()
   return (nonce) => {
     for (const [old, at] of seen) {

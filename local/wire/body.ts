@@ -11,3 +11,20 @@ export async function readBody(request: IncomingMessage, limitBytes: number): Pr
   }
   return size <= limitBytes ? Buffer.concat(chunks) : undefined
 }
+
+/** The same, unless nothing comes for longer than this: then it is given up, and the connection with the answer. */
+export async function readBodyWithin(
+  request: IncomingMessage,
+  limitBytes: number,
+  idleMs: number,
+): Promise<Buffer | 'too-large' | 'too-slow'> {
+  let timer: NodeJS.Timeout | undefined
+  const slow = new Promise<'too-slow'>((resolve) => {
+    timer = setTimeout(() => resolve('too-slow'), idleMs)
+  })
+  request.on('data', () => timer?.refresh())
+  // Whoever is given up may break off at any time.
+  const read = readBody(request, limitBytes)
+  read.catch(() => {})
+  return Promise.race([read.then((body) => body ?? 'too-large'), slow]).finally(() => clearTimeout(timer))
+}

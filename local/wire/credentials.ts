@@ -79,12 +79,11 @@ export function openCredentials(
   return {
     ...account,
     find(accessKeyId, securityToken) {
-      if (accessKeyId === account.accessKeyId) return { kind: 'account', ...account }
+      if (accessKeyId === account.accessKeyId) return withoutToken({ kind: 'account', ...account }, securityToken)
       if (!accessKeyId.startsWith('STS.')) throw new CredentialError('unknown_key')
       if (!securityToken) throw new CredentialError('token_missing')
       const body = readToken(securityToken, mac)
-      if (body.id !== accessKeyId) throw new CredentialError('bad_token')
-      if (body.exp <= now()) throw new CredentialError('token_expired')
+      checkToken(body, accessKeyId, now())
       return {
         kind: 'session',
         accessKeyId,
@@ -113,8 +112,19 @@ export function openCredentials(
   }
 }
 
+function checkToken({ id, exp }: TokenBody, accessKeyId: string, now: number): void {
+  if (id !== accessKeyId) throw new CredentialError('bad_token')
+  if (exp <= now) throw new CredentialError('token_expired')
+}
+
 function policyOf(policy: string | undefined): { policy?: string } {
   return policy === undefined ? {} : { policy }
+}
+
+/** A token belongs to the session that it was issued for, and to nothing else. */
+function withoutToken(identity: Identity, securityToken: string | undefined): Identity {
+  if (securityToken) throw new CredentialError('bad_token')
+  return identity
 }
 
 function readToken(token: string, mac: (purpose: string, text: string) => Buffer): TokenBody {

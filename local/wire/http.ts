@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
@@ -15,6 +15,20 @@ export interface ListenOptions {
   readonly host: string
   readonly port: number
   readonly shape?: SocketShape
+  /** Until when the headers of a request have to be there; a minute when missing. */
+  readonly headersTimeoutMs?: number
+  /** What the service says to a request that never becomes one; a bare status when missing. */
+  refuse?(fault: RequestFault): RawAnswer
+}
+
+/** Why a request cannot even be read. */
+export type RequestFault = 'malformed' | 'headers-too-large' | 'too-slow'
+
+/** An answer to whoever did not send a request. */
+export interface RawAnswer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
 }
 
 /** What connections go through. */
@@ -42,10 +56,10 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
 /** A port that the system chose on one address may be taken on the other; then it chooses again. */
 async function bindAll(handler: RequestListener, options: ListenOptions, tries = 5): Promise<[Server, ...Server[]]> {
   const isLoopback = LOOPBACK.includes(options.host)
-  const first = await bind(handler, isLoopback ? '127.0.0.1' : options.host, options.port, options.shape)
+  const first = await bind(handler, isLoopback ? '127.0.0.1' : options.host, options.port, options)
   if (!isLoopback) return [first]
   try {
-    return [first, await bind(handler, '::1', portOf(first), options.shape)]
+    return [first, await bind(handler, '::1', portOf(first), options)]
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return [first]
@@ -55,13 +69,44 @@ async function bindAll(handler: RequestListener, options: ListenOptions, tries =
   }
 }
 
-function bind(handler: RequestListener, host: string, port: number, shape: SocketShape | undefined): Promise<Server> {
+function bind(handler: RequestListener, host: string, port: number, options: ListenOptions): Promise<Server> {
+  const { shape, headersTimeoutMs = 60_000, refuse = bareAnswer } = options
+  // Slow connections are looked for as often as this.
+  const connectionsCheckingInterval = Math.min(30_000, Math.ceil(headersTimeoutMs / 2))
+  const limits = { requestTimeout: 0, keepAliveTimeout: 60_000, headersTimeout: headersTimeoutMs }
   return new Promise((resolve, reject) => {
-    const server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 }, handler)
+    const server = createServer({ ...limits, connectionsCheckingInterval }, handler)
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (socket.writable && error.code !== 'ECONNRESET') socket.end(rawAnswer(refuse(faultOf(error))))
+      else socket.destroy()
+    })
     if (shape) shapeConnections(server, shape)
     server.once('error', reject)
     server.listen({ host, port }, () => resolve(server))
   })
+}
+
+const FAULTS: Readonly<Record<string, RequestFault>> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'too-slow',
+}
+
+function faultOf({ code = '' }: NodeJS.ErrnoException): RequestFault {
+  return FAULTS[code] ?? 'malformed'
+}
+
+function bareAnswer(fault: RequestFault): RawAnswer {
+  const status = { malformed: 400, 'headers-too-large': 431, 'too-slow': 408 }[fault]
+  return { status, contentType: 'text/plain', body: '' }
+}
+
+function rawAnswer({ status, contentType, body }: RawAnswer): string {
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    'Connection: close',
+    `Content-Type: ${contentType}`,
+  ]
+  return `${[...lines, `Content-Length: ${Buffer.byteLength(body)}`].join('\r\n')}\r\n\r\n${body}`
 }
 
 /** An HTTP server takes any duplex for a connection: https://nodejs.org/api/http.html#event-connection */

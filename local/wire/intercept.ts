@@ -1,6 +1,6 @@
 /** A request to a service once it is known what it asks for and who asks. */
 export interface Call {
-  readonly service: 'oss' | 'tablestore' | 'sts' | 'fc'
+  readonly service: 'oss' | 'tablestore' | 'sts' | 'fc' | 'mps' | 'mns'
   /** By its name in the service's API reference. */
   readonly operation: string
   /** The object key, the tables or the function that it is about; empty where it is about none. */

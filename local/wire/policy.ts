@@ -21,6 +21,26 @@ export function permits(policy: string, request: PolicyRequest): boolean {
   return !applies('Deny') && applies('Allow')
 }
 
+/**
+ * What the policy of a resource itself (JSON text) says about a caller. Statements that do not name the caller do not
+ * count, and where a policy is silent it is for others to decide.
+ */
+export function verdict(
+  policy: string,
+  request: PolicyRequest,
+  names: (principal: string) => boolean,
+): 'allow' | 'deny' | 'silent' {
+  const statements = (readStatements(policy) ?? []).filter((one) => listed(one, 'Principal', names))
+  const applies = (effect: Effect) => statements.some((one) => one.Effect === effect && matches(one, request, effect))
+  if (applies('Deny')) return 'deny'
+  return applies('Allow') ? 'allow' : 'silent'
+}
+
+/** `*` for any run of characters and `?` for one. */
+export function matchesGlob(pattern: string, text: string): boolean {
+  return glob(pattern, text)
+}
+
 type Effect = 'Allow' | 'Deny'
 type Json = Readonly<Record<string, unknown>>
 

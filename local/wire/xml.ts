@@ -13,6 +13,8 @@ export interface XmlElement {
   readonly name: string
   /** Text directly inside the element, with entities decoded and white space kept. */
   readonly text: string
+  /** All child elements, in document order. */
+  readonly children: readonly XmlElement[]
   /** Child elements with this name, in document order. */
   all(name: string): readonly XmlElement[]
   /** Text of the first child with this name. */
@@ -32,6 +34,20 @@ const builder = new XMLBuilder({ format: true, indentBy: '  ', suppressEmptyNode
 /** A document with its declaration. */
 export function writeXml(root: string, fields: XmlFields | string): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ [root]: withoutUndefined(fields) })}`
+}
+
+/** A document that was read, as it is written here: without comments, instructions and space between elements. */
+export function rewriteXml(element: XmlElement): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${rewriteElement(element)}`
+}
+
+function rewriteElement({ name, text, children }: XmlElement): string {
+  const inside = children.length > 0 ? children.map(rewriteElement).join('') : escapeText(text)
+  return `<${name}>${inside}</${name}>`
+}
+
+function escapeText(text: string): string {
+  return text.replace(/[&<>]/g, (character) => (character === '&' ? '&amp;' : character === '<' ? '&lt;' : '&gt;'))
 }
 
 function withoutUndefined(value: XmlValue): unknown {
@@ -73,7 +89,7 @@ function toElement(node: RawNode): XmlElement | undefined {
   const children = inner.map(toElement).filter((child) => child !== undefined)
   const text = inner.map((child) => (typeof child['#text'] === 'string' ? child['#text'] : '')).join('')
   const all = (wanted: string) => children.filter((child) => child.name === wanted)
-  return { name, text: decodeEntities(text), all, value: (wanted) => all(wanted)[0]?.text }
+  return { name, text: decodeEntities(text), children, all, value: (wanted) => all(wanted)[0]?.text }
 }
 
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
