@@ -1,35 +1,18 @@
 import type { Identity } from '../wire/credentials.ts'
-import { permits } from '../wire/policy.ts'
+import { type PolicyRequest, permits } from '../wire/policy.ts'
+import { bucketVerdict } from './bucket-policy.ts'
 import { OssError } from './errors.ts'
 import type { OssRequest } from './request.ts'
 import type { Store } from './store.ts'
 
 /** A thing that may be done, by its name in RAM policies. */
-export type Action =
-  | 'oss:ListBuckets'
-  | 'oss:PutBucket'
-  | 'oss:DeleteBucket'
-  | 'oss:GetBucketInfo'
-  | 'oss:GetBucketLocation'
-  | 'oss:PutBucketAcl'
-  | 'oss:GetBucketAcl'
-  | 'oss:PutBucketCors'
-  | 'oss:GetBucketCors'
-  | 'oss:DeleteBucketCors'
-  | 'oss:ListObjects'
-  | 'oss:ListMultipartUploads'
-  | 'oss:PutObject'
-  | 'oss:GetObject'
-  | 'oss:DeleteObject'
-  | 'oss:PutObjectAcl'
-  | 'oss:GetObjectAcl'
-  | 'oss:AbortMultipartUpload'
-  | 'oss:ListParts'
+export type Action = `oss:${string}`
 
 /** What is to be accessed; neither for the service itself, no key for a bucket. */
 export interface Target {
   readonly bucket?: string | undefined
   readonly key?: string | undefined
+  readonly versionId?: string | undefined
 }
 
 /** Throws AccessDenied unless the caller may do this. */
@@ -49,49 +32,68 @@ export function authorizer(
   options: AccessOptions,
 ): Authorize {
   return (action, target) => {
-    if (caller?.kind === 'account') return
-    const allowed = caller ? sessionMay(caller, action, target, request, options) : anyoneMay(action, target, store)
-    if (allowed) return
-    const why = caller
-      ? 'You have no right to access this object.'
-      : 'You have no right to access this object because of bucket acl.'
-    throw new OssError('AccessDenied', { AuthAction: action }, why)
+    const question = describe(action, target, request, options)
+    const bucket = target.bucket === undefined ? undefined : store.findBucket(target.bucket)
+    const said = bucketVerdict(bucket, caller, question)
+    // Whoever owns a bucket can always get back in.
+    if (caller?.kind === 'account' && (said !== 'deny' || action.endsWith('BucketPolicy'))) return
+    if (said !== 'deny' && mayOtherwise(caller, target, question, said === 'allow', store)) return
+    throw refusal(caller, action, said === 'deny')
   }
 }
 
-function sessionMay(
-  caller: Identity,
-  action: Action,
+function mayOtherwise(
+  caller: Identity | undefined,
   target: Target,
+  question: PolicyRequest,
+  allowed: boolean,
+  store: Store,
+): boolean {
+  if (caller?.kind === 'session') return caller.policy === undefined || permits(caller.policy, question)
+  return allowed || anyoneMay(question.action, target, store)
+}
+
+function refusal(caller: Identity | undefined, action: Action, byPolicy: boolean): OssError {
+  if (byPolicy) return new OssError('AccessDenied', { AuthAction: action }, 'Access denied by bucket policy.')
+  const why = caller
+    ? 'You have no right to access this object.'
+    : 'You have no right to access this object because of bucket acl.'
+  return new OssError('AccessDenied', { AuthAction: action }, why)
+}
+
+function describe(
+  action: Action,
+  { bucket = '*', key }: Target,
   request: OssRequest,
   options: AccessOptions,
-): boolean {
-  if (caller.policy === undefined) return true
-  const { bucket = '*', key } = target
+): PolicyRequest {
   const path = key === undefined ? bucket : `${bucket}/${key}`
-  return permits(caller.policy, {
+  return {
     action,
     resource: `acs:oss:${options.region}:${options.accountId}:${path}`,
     context: {
       'acs:SourceIp': request.sourceIp,
       'acs:SecureTransport': 'false',
       'acs:UserAgent': request.header('user-agent'),
+      'acs:Referer': request.header('referer'),
       'acs:CurrentTime': new Date(options.now()).toISOString(),
       // A list without a prefix lists everything, which is what an empty prefix says.
       'oss:Prefix': request.param('prefix') ?? '',
       'oss:Delimiter': request.param('delimiter') ?? '',
     },
-  })
+  }
 }
 
-const PUBLIC_READ = new Set<Action>(['oss:GetObject', 'oss:ListObjects'])
-const PUBLIC_WRITE = new Set<Action>(['oss:PutObject', 'oss:DeleteObject', 'oss:AbortMultipartUpload', 'oss:ListParts'])
+const PUBLIC_READ = new Set(['oss:GetObject', 'oss:GetObjectVersion', 'oss:ListObjects'])
+const PUBLIC_WRITE = new Set(['oss:PutObject', 'oss:DeleteObject', 'oss:AbortMultipartUpload', 'oss:ListParts'])
 
-function anyoneMay(action: Action, { bucket, key }: Target, store: Store): boolean {
-  const ofBucket = bucket === undefined ? undefined : store.findBucket(bucket)?.acl
-  if (bucket === undefined || ofBucket === undefined) return false
-  const ofObject = key === undefined ? 'default' : (store.findObject({ bucket, key })?.acl ?? 'default')
+function anyoneMay(action: string, { bucket, key, versionId }: Target, store: Store): boolean {
+  const record = bucket === undefined ? undefined : store.findBucket(bucket)
+  if (bucket === undefined || record === undefined) return false
+  if (record.settings?.publicAccessBlock?.includes('true')) return false
+  const version = key === undefined ? undefined : store.findVersion({ bucket, key }, versionId)
+  const ofObject = version === undefined || version.type === 'DeleteMarker' ? 'default' : version.acl
   // A write replaces the object and its ACL, so only the bucket decides about writes.
-  if (PUBLIC_WRITE.has(action)) return ofBucket === 'public-read-write'
-  return PUBLIC_READ.has(action) && (ofObject === 'default' ? ofBucket : ofObject) !== 'private'
+  if (PUBLIC_WRITE.has(action)) return record.acl === 'public-read-write'
+  return PUBLIC_READ.has(action) && (ofObject === 'default' ? record.acl : ofObject) !== 'private'
 }

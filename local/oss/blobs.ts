@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { constants, createReadStream, mkdirSync } from 'node:fs'
-import { copyFile, type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises'
+import { copyFile, type FileHandle, link, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc64 } from './crc64.ts'
 
@@ -64,7 +64,7 @@ export function openBlobs(dir: string, disk?: DiskHook): Blobs {
   function remove(name: string): void {
     doomed.delete(name)
     // A file that cannot be removed now is one that nothing names: the next start tries again.
-    const removal = rm(pathOf(name), { force: true })
+    const removal = unlink(pathOf(name))
       .catch(() => {})
       .finally(() => removals.delete(removal))
     removals.add(removal)
@@ -94,10 +94,9 @@ export function openBlobs(dir: string, disk?: DiskHook): Blobs {
         accept(stored)
         disk?.('fsync')
         await file.sync()
-        await file.close()
         if (stored.size > 0) disk?.('rename')
-        if (stored.size === 0) await rm(path)
-        else await rename(path, pathOf(name))
+        // Everything is on the disk, so closing takes its time beside the rest.
+        await Promise.all([file.close(), stored.size === 0 ? unlink(path) : rename(path, pathOf(name))])
         return stored
       } catch (error) {
         await file.close()
@@ -130,10 +129,9 @@ export function openBlobs(dir: string, disk?: DiskHook): Blobs {
     },
     read,
     async send(blobs, start, end, sink) {
-      for await (const chunk of read(blobs, start, end)) {
-        if (sink.destroyed) return
-        if (!sink.write(chunk)) await drained(sink)
-      }
+      const sender = chunkSender(sink, end - start + 1)
+      for (const slice of slices(blobs, start, end)) await sender.send(pathOf(slice.name), slice)
+      await sender.done()
     },
     async keepOnly(names) {
       await removeAllBut(temporary, new Set())
@@ -251,17 +249,53 @@ function slices(blobs: readonly Blob[], start: number, end: number): readonly Sl
   return found
 }
 
-/** Resolves when the sink takes more, or is gone. */
-function drained(sink: Sink): Promise<void> {
+interface ChunkSender {
+  /** Sends part of a file; ends early when the sink is gone. */
+  send(path: string, slice: Slice): Promise<void>
+  /** Resolves when the sink has taken everything, or is gone. */
+  done(): Promise<void>
+}
+
+/** Reads into one buffer while the other is being sent, since a new one for each chunk costs more than its bytes do. */
+function chunkSender(sink: Sink, bytes: number): ChunkSender {
+  const size = Math.min(READ_BYTES, bytes)
+  const free = [Buffer.allocUnsafeSlow(size), ...(bytes > size ? [Buffer.allocUnsafeSlow(size)] : [])]
+  const sent = free.map(() => Promise.resolve())
+  let turn = 0
+
+  async function sendChunk(file: FileHandle, position: number, length: number): Promise<number> {
+    const which = turn++ % free.length
+    await sent[which]
+    const buffer = free[which] ?? Buffer.alloc(size)
+    const { bytesRead } = await file.read(buffer, 0, Math.min(size, length), position)
+    if (bytesRead === 0) throw new Error('a blob is shorter than its record says')
+    sent[which] = written(sink, buffer.subarray(0, bytesRead))
+    return bytesRead
+  }
+
+  return {
+    async send(path, { start, end }) {
+      const file = await open(path)
+      try {
+        for (let at = start; at <= end && !sink.destroyed; ) at += await sendChunk(file, at, end - at + 1)
+      } finally {
+        await file.close()
+      }
+    },
+    done: async () => void (await Promise.all(sent)),
+  }
+}
+
+/** Resolves when the sink is done with a chunk, or is gone. */
+function written(sink: Sink, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      sink.off('drain', done)
       sink.off('close', done)
       resolve()
     }
-    sink.once('drain', done)
     sink.once('close', done)
     if (sink.destroyed) done()
+    else sink.write(chunk, done)
   })
 }
 

@@ -5,6 +5,7 @@ import { BodyTooLarge, type StoredBody } from './blobs.ts'
 import type { Context } from './context.ts'
 import { OssError } from './errors.ts'
 import type { OssRequest } from './request.ts'
+import { limited } from './traffic.ts'
 
 const MAX_XML_BYTES = 4 * 1024 * 1024
 const MAX_OBJECT_BYTES = 5 * 1024 ** 3
@@ -18,13 +19,19 @@ export async function storeBody({ request, store }: Context): Promise<StoredBody
   if (Number(declared ?? 0) > MAX_OBJECT_BYTES) throw tooLarge(MAX_OBJECT_BYTES)
   const md5 = declaredMd5(request)
   return await refusingTooLarge(MAX_OBJECT_BYTES, () =>
-    store.blobs.write(request.message, (stored) => compareMd5(md5, stored.md5), MAX_OBJECT_BYTES),
+    store.blobs.write(
+      limited(bytesOf(request.message), request),
+      (stored) => compareMd5(md5, stored.md5),
+      MAX_OBJECT_BYTES,
+    ),
   )
 }
 
 /** Stores bytes that are already here, such as those of another object. */
-export async function storeBytes({ store }: Context, bytes: AsyncIterable<Uint8Array>): Promise<StoredBody> {
-  return await refusingTooLarge(MAX_OBJECT_BYTES, () => store.blobs.write(bytes, () => {}, MAX_OBJECT_BYTES))
+export async function storeBytes({ request, store }: Context, bytes: AsyncIterable<Uint8Array>): Promise<StoredBody> {
+  return await refusingTooLarge(MAX_OBJECT_BYTES, () =>
+    store.blobs.write(limited(bytes, request), () => {}, MAX_OBJECT_BYTES),
+  )
 }
 
 async function refusingTooLarge<Result>(limit: number, write: () => Promise<Result>): Promise<Result> {
@@ -41,21 +48,41 @@ function tooLarge(limit: number): OssError {
 
 /** Reads a small XML body whose root must be `root`. */
 export async function readXmlBody(request: OssRequest, root: string): Promise<XmlElement> {
+  return parse(await readSmallBody(request), root)
+}
+
+/** The same where the body may be missing. */
+export async function readOptionalXmlBody(request: OssRequest, root: string): Promise<XmlElement | undefined> {
+  const text = await readSmallBody(request)
+  return text.trim() === '' ? undefined : parse(text, root)
+}
+
+/** Reads a body that is a document of a few megabytes at most. */
+export async function readSmallBody(request: OssRequest): Promise<string> {
   const md5 = declaredMd5(request)
   const bytes = await collect(request.message, MAX_XML_BYTES)
   compareMd5(md5, createHash('md5').update(bytes).digest())
+  return bytes.toString()
+}
+
+function parse(text: string, root: string): XmlElement {
   try {
-    return readXml(bytes.toString(), root)
+    return readXml(text, root)
   } catch (error) {
     if (!(error instanceof XmlError)) throw error
     throw new OssError('MalformedXML', { ErrorDetail: error.message.slice(0, 200) })
   }
 }
 
+/** Whoever stops reading leaves the rest to be read by somebody else; a request that ends there would block its connection. */
+function bytesOf(message: IncomingMessage): AsyncIterable<Buffer> {
+  return message.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
+}
+
 async function collect(message: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of message as AsyncIterable<Buffer>) {
+  for await (const chunk of bytesOf(message)) {
     size += chunk.length
     if (size > limit) throw new OssError('EntityTooLarge', { MaxSizeAllowed: limit })
     chunks.push(chunk)

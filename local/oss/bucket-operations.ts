@@ -1,11 +1,14 @@
-import { writeXml, type XmlElement, type XmlFields } from '../wire/xml.ts'
-import { readXmlBody } from './bodies.ts'
+import { readXml, writeXml, type XmlFields } from '../wire/xml.ts'
+import { readOptionalXmlBody } from './bodies.ts'
 import { type Context, type Operation, type Reply, xmlReply } from './context.ts'
+import type { Headers } from './cors.ts'
+import { defaultEncryption } from './encryption.ts'
 import { invalidArgument, OssError } from './errors.ts'
 import { readPageSize } from './listing.ts'
-import { isBucketAcl, xmlDate } from './metadata.ts'
-import type { BucketAcl, BucketRecord, CorsRule } from './records.ts'
+import { isBucketAcl, readStorageClass, xmlDate } from './metadata.ts'
+import type { BucketAcl, BucketRecord, ObjectRecord, StorageClass, Tags } from './records.ts'
 import type { OssRequest } from './request.ts'
+import { BUCKET_TAGS, readTags } from './tags.ts'
 
 /** Name of the bucket that a bucket or object operation is about; `detect` has chosen the operation by its presence. */
 export function bucketOf({ request }: Context): string {
@@ -23,9 +26,15 @@ export const listBuckets: Operation = {
   run(context) {
     const { request, store } = context
     const prefix = request.param('prefix') ?? ''
+    // No name begins so; the suite of the SDK for Go wants that refused, under which code is not known.
+    if (!/^[a-z0-9-]*$/.test(prefix))
+      throw invalidArgument('prefix', prefix.slice(0, 64), 'Invalid bucket name prefix.')
     const marker = request.param('marker') ?? ''
     const max = readPageSize(request, 'max-keys', 100)
-    const found = store.buckets().filter(({ name }) => name.startsWith(prefix) && name > marker)
+    const wanted = readTagFilter(request)
+    const found = store
+      .buckets()
+      .filter(({ name, record }) => name.startsWith(prefix) && name > marker && hasTags(record, wanted))
     const page = found.slice(0, max)
     const truncated = found.length > max
     return xmlReply(
@@ -36,19 +45,108 @@ export const listBuckets: Operation = {
         IsTruncated: truncated,
         NextMarker: truncated ? page.at(-1)?.name : undefined,
         Owner: owner(context),
-        Buckets: { Bucket: page.map(({ name, record }) => describeBucket(context, name, record)) },
+        Buckets: {
+          Bucket: page.map(({ name, record }) => ({
+            ...describeBucket(context, name, record),
+            ...shownTags(record, wanted),
+          })),
+        },
       }),
     )
   },
 }
 
+/** There are none, and none can be made. */
+export const listLiveChannel: Operation = {
+  action: 'oss:ListLiveChannel',
+  run(context) {
+    const { request, store } = context
+    store.bucket(bucketOf(context))
+    const Prefix = request.param('prefix') ?? ''
+    const Marker = request.param('marker') ?? ''
+    const MaxKeys = readPageSize(request, 'max-keys', 100)
+    return xmlReply(writeXml('ListLiveChannelResult', { Prefix, Marker, MaxKeys, IsTruncated: false, NextMarker: '' }))
+  },
+}
+
+/** The one region that there is. */
+export const describeRegions: Operation = {
+  action: 'oss:DescribeRegions',
+  run({ region }) {
+    const name = `oss-${region}`
+    const info = {
+      Region: name,
+      InternetEndpoint: `${name}.aliyuncs.com`,
+      InternalEndpoint: `${name}-internal.aliyuncs.com`,
+      AccelerateEndpoint: 'oss-accelerate.aliyuncs.com',
+    }
+    return xmlReply(writeXml('RegionInfoList', { RegionInfo: info }))
+  },
+}
+
+/** A tag that is looked for; any value will do where none is named. */
+interface WantedTag {
+  readonly key: string
+  readonly value: string | undefined
+}
+
+/** `?tagging="a":"1","b":"2"`, or `tag-key` and `tag-value`: buckets that have all of them. */
+function readTagFilter(request: OssRequest): readonly WantedTag[] {
+  const listed = [...(request.param('tagging') ?? '').matchAll(/"([^"]*)":"([^"]*)"/g)]
+  const key = request.param('tag-key')
+  const single = key === undefined ? [] : [{ key, value: request.param('tag-value') }]
+  return [...single, ...listed.map(([, name = '', value]) => ({ key: name, value }))]
+}
+
+function hasTags(record: BucketRecord, wanted: readonly WantedTag[]): boolean {
+  if (wanted.length === 0) return true
+  const tags = tagsOf(record)
+  return wanted.every((one) => tags.some(([key, value]) => key === one.key && value === (one.value ?? value)))
+}
+
+/** Who asks for buckets by their tags is told the tags. */
+function shownTags(record: BucketRecord, wanted: readonly WantedTag[]): XmlFields {
+  if (wanted.length === 0) return {}
+  return { Tagging: { TagSet: { Tag: tagsOf(record).map(([Key, Value]) => ({ Key, Value })) } } }
+}
+
+function tagsOf({ settings }: BucketRecord): Tags {
+  const text = settings?.tagging
+  return text === undefined ? [] : readTags(readXml(text, 'Tagging'), BUCKET_TAGS)
+}
+
+/** To make one's own bucket once more changes its ACL, if one is given, and nothing else. */
 export const putBucket: Operation = {
   action: 'oss:PutBucket',
   async run(context) {
-    const acl = readBucketAcl(context.request) ?? 'private'
-    await context.store.createBucket(bucketOf(context), { createdAt: context.now(), acl, cors: [] })
-    return { status: 200, headers: [['Location', `/${bucketOf(context)}`]] }
+    const { request, store } = context
+    const name = bucketOf(context)
+    const acl = readBucketAcl(request)
+    const { storageClass, redundancy } = await readConfiguration(context)
+    const existing = store.findBucket(name)
+    if (existing && storageClass && storageClass !== (existing.storageClass ?? 'Standard')) {
+      throw new OssError('BucketAlreadyExists', { BucketName: name })
+    }
+    const made = { createdAt: context.now(), acl: acl ?? 'private', cors: [] } as const
+    await store.createBucket(name, {
+      ...made,
+      ...(storageClass && { storageClass }),
+      ...(redundancy && { redundancy }),
+    })
+    if (existing && acl) await changeAcl(context, acl)
+    return { status: 200, headers: [['Location', `/${name}`]] }
   },
+}
+
+async function readConfiguration({ request }: Context) {
+  const body = await readOptionalXmlBody(request, 'CreateBucketConfiguration')
+  const storageClass = body?.value('StorageClass')?.trim() || request.header('x-oss-storage-class')
+  const redundancy = body?.value('DataRedundancyType')?.trim() || 'LRS'
+  if (redundancy !== 'LRS' && redundancy !== 'ZRS') throw new OssError('MalformedXML')
+  return {
+    storageClass: readStorageClass(storageClass),
+    redundancy: redundancy === 'LRS' ? undefined : redundancy,
+  } as const
 }
 
 export const deleteBucket: Operation = {
@@ -72,8 +170,71 @@ export const getBucketInfo: Operation = {
   run(context) {
     const name = bucketOf(context)
     const record = context.store.bucket(name)
-    const details = { AccessControlList: { Grant: record.acl }, Owner: owner(context), Versioning: undefined }
-    return xmlReply(writeXml('BucketInfo', { Bucket: { ...describeBucket(context, name, record), ...details } }))
+    const encryption = defaultEncryption(record)
+    const is = (setting: string, text: string) => record.settings?.[setting]?.includes(text) ?? false
+    return xmlReply(
+      writeXml('BucketInfo', {
+        Bucket: {
+          AccessMonitor: is('accessmonitor', 'Enabled') ? 'Enabled' : 'Disabled',
+          BlockPublicAccess: is('publicAccessBlock', 'true'),
+          Comment: '',
+          ...describeBucket(context, name, record),
+          CrossRegionReplication: 'Disabled',
+          DataRedundancyType: record.redundancy ?? 'LRS',
+          ResourceGroupId: 'rg-default',
+          TransferAcceleration: is('transferAcceleration', 'true') ? 'Enabled' : 'Disabled',
+          Versioning: record.versioning,
+          Owner: owner(context),
+          AccessControlList: { Grant: record.acl },
+          ServerSideEncryptionRule: {
+            SSEAlgorithm: encryption?.algorithm ?? 'None',
+            KMSMasterKeyID: encryption?.keyId,
+            KMSDataEncryption: encryption?.dataAlgorithm,
+          },
+          BucketPolicy: { LogBucket: '', LogPrefix: '' },
+        },
+      }),
+    )
+  },
+}
+
+const STAT_NAMES = {
+  Standard: 'Standard',
+  IA: 'InfrequentAccess',
+  Archive: 'Archive',
+  ColdArchive: 'ColdArchive',
+  DeepColdArchive: 'DeepColdArchive',
+} as const satisfies Record<StorageClass, string>
+
+/** What is stored, by class; here it is counted when it is asked for. */
+export const getBucketStat: Operation = {
+  action: 'oss:GetBucketStat',
+  run(context) {
+    const { store, now } = context
+    const bucket = bucketOf(context)
+    store.bucket(bucket)
+    const versions = [...store.versions(bucket, '', Buffer.alloc(0))].map(({ version }) => version)
+    const objects = versions.filter((version) => version.type !== 'DeleteMarker')
+    const sum = (records: readonly ObjectRecord[]) => records.reduce((total, { size }) => total + size, 0)
+    const ofClass = (Object.keys(STAT_NAMES) as StorageClass[]).map((name) => {
+      const own = objects.filter(({ storageClass }) => storageClass === name)
+      const label = STAT_NAMES[name]
+      const real: XmlFields = name === 'Standard' ? {} : { [`${label}RealStorage`]: sum(own) }
+      return { [`${label}Storage`]: sum(own), ...real, [`${label}ObjectCount`]: own.length }
+    })
+    const uploads = [...store.uploads.list(bucket, '', Buffer.alloc(0))]
+    return xmlReply(
+      writeXml('BucketStat', {
+        Storage: sum(objects),
+        ObjectCount: objects.length,
+        MultipartUploadCount: uploads.length,
+        LiveChannelCount: 0,
+        LastModifiedTime: Math.floor(now() / 1000),
+        ...Object.assign({}, ...ofClass),
+        MultipartPartCount: uploads.reduce((total, upload) => total + store.uploads.parts(upload).length, 0),
+        DeleteMarkerCount: versions.length - objects.length,
+      }),
+    )
   },
 }
 
@@ -85,7 +246,7 @@ function describeBucket({ region }: Context, name: string, record: BucketRecord)
     Location: `oss-${region}`,
     Name: name,
     Region: region,
-    StorageClass: 'Standard',
+    StorageClass: record.storageClass ?? 'Standard',
   }
 }
 
@@ -102,7 +263,9 @@ export const putBucketAcl: Operation = {
   async run(context) {
     const acl = readBucketAcl(context.request)
     if (acl === undefined) throw new OssError('MissingArgument', { ArgumentName: 'x-oss-acl' })
-    await context.store.changeBucket(bucketOf(context), { acl })
+    // As the service does it, this also makes a bucket that is not there.
+    await context.store.createBucket(bucketOf(context), { createdAt: context.now(), acl: 'private', cors: [] })
+    await changeAcl(context, acl)
     return { status: 200 }
   },
 }
@@ -113,83 +276,20 @@ export const getBucketAcl: Operation = {
 }
 
 /** The document that tells an ACL. */
-export function aclReply(context: Context, grant: string): Reply {
-  return xmlReply(writeXml('AccessControlPolicy', { Owner: owner(context), AccessControlList: { Grant: grant } }))
+export function aclReply(context: Context, grant: string, headers: Headers = []): Reply {
+  const document = { Owner: owner(context), AccessControlList: { Grant: grant } }
+  return xmlReply(writeXml('AccessControlPolicy', document), headers)
+}
+
+async function changeAcl({ request, store }: Context, acl: BucketAcl): Promise<void> {
+  await store.changeBucket(request.bucket ?? '', ({ settings }) => {
+    if (acl === 'private' || !settings?.publicAccessBlock?.includes('true')) return { acl }
+    throw new OssError('AccessDenied', {}, 'Put public bucket acl is not allowed.')
+  })
 }
 
 function readBucketAcl(request: OssRequest): BucketAcl | undefined {
   const acl = request.header('x-oss-acl')
   if (acl === undefined || isBucketAcl(acl)) return acl
   throw invalidArgument('x-oss-acl', acl.slice(0, 64), 'no such bucket access control exists')
-}
-
-export const putBucketCors: Operation = {
-  action: 'oss:PutBucketCors',
-  async run(context) {
-    const body = await readXmlBody(context.request, 'CORSConfiguration')
-    const rules = body.all('CORSRule').map(readCorsRule)
-    if (rules.length === 0 || rules.length > 20)
-      throw new OssError('MalformedXML', {}, '1 to 20 CORSRule are expected.')
-    await context.store.changeBucket(bucketOf(context), { cors: rules })
-    return { status: 200 }
-  },
-}
-
-const METHODS = new Set(['GET', 'PUT', 'DELETE', 'POST', 'HEAD'])
-
-function readCorsRule(rule: XmlElement): CorsRule {
-  const texts = (name: string) => rule.all(name).map(({ text }) => text.trim())
-  const age = rule.value('MaxAgeSeconds')
-  if (age !== undefined && !/^\d{1,9}$/.test(age)) throw invalidCors('MaxAgeSeconds', age)
-  return checkCorsRule({
-    allowedOrigins: texts('AllowedOrigin'),
-    allowedMethods: texts('AllowedMethod'),
-    allowedHeaders: texts('AllowedHeader'),
-    exposeHeaders: texts('ExposeHeader'),
-    ...(age === undefined ? {} : { maxAgeSeconds: Number(age) }),
-  })
-}
-
-/** Refuses a rule that the service would refuse. */
-export function checkCorsRule(rule: CorsRule): CorsRule {
-  if (rule.allowedOrigins.length === 0) throw invalidCors('AllowedOrigin', '')
-  if (rule.allowedMethods.length === 0) throw invalidCors('AllowedMethod', '')
-  const method = rule.allowedMethods.find((name) => !METHODS.has(name))
-  if (method !== undefined) throw invalidCors('AllowedMethod', method)
-  const manyStars = (pattern: string) => pattern.split('*').length > 2
-  const origin = rule.allowedOrigins.find(manyStars)
-  if (origin !== undefined) throw invalidCors('AllowedOrigin', origin)
-  const header = rule.allowedHeaders?.find(manyStars)
-  if (header !== undefined) throw invalidCors('AllowedHeader', header)
-  const unsafe = rule.exposeHeaders?.find((name) => !/^[\w-]+$/.test(name))
-  if (unsafe !== undefined) throw invalidCors('ExposeHeader', unsafe)
-  return rule
-}
-
-function invalidCors(name: string, value: string): OssError {
-  return invalidArgument(name, value.slice(0, 64), `The CORS rule has an invalid ${name}.`)
-}
-
-export const getBucketCors: Operation = {
-  action: 'oss:GetBucketCors',
-  run(context) {
-    const { cors } = context.store.bucket(bucketOf(context))
-    if (cors.length === 0) throw new OssError('NoSuchCORSConfiguration', { BucketName: bucketOf(context) })
-    const rules = cors.map((rule) => ({
-      AllowedOrigin: rule.allowedOrigins,
-      AllowedMethod: rule.allowedMethods,
-      AllowedHeader: rule.allowedHeaders,
-      ExposeHeader: rule.exposeHeaders,
-      MaxAgeSeconds: rule.maxAgeSeconds,
-    }))
-    return xmlReply(writeXml('CORSConfiguration', { CORSRule: rules, ResponseVary: false }))
-  },
-}
-
-export const deleteBucketCors: Operation = {
-  action: 'oss:DeleteBucketCors',
-  async run(context) {
-    await context.store.changeBucket(bucketOf(context), { cors: [] })
-    return { status: 204 }
-  },
 }

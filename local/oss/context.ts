@@ -1,26 +1,12 @@
 import type { Identity } from '../wire/credentials.ts'
+import type { ObjectEvent } from '../wire/object-event.ts'
 import type { Action, Authorize } from './access.ts'
+import type { CallbackKey } from './callback/key.ts'
 import type { Headers } from './cors.ts'
+import type { Processing } from './process/processing.ts'
 import type { OssRequest } from './request.ts'
 import type { Store } from './store.ts'
-
-/** One object was created; what Function Compute's OSS trigger is told. */
-export interface ObjectCreatedEvent {
-  /** Such as `ObjectCreated:PutObject`, without `oss:`. */
-  readonly eventName: string
-  readonly bucket: string
-  readonly key: string
-  readonly size: number
-  /** Upper-case hexadecimal, without quotes. */
-  readonly eTag: string
-  readonly contentType: string
-  /** By the full names, `x-oss-meta-…`. */
-  readonly userMeta: Readonly<Record<string, string>>
-  readonly requestId: string
-  readonly sourceIp: string
-  readonly principalId: string
-  readonly at: number
-}
+import type { VerifyOptions } from './verify.ts'
 
 /** What an operation works with. */
 export interface Context {
@@ -32,7 +18,14 @@ export interface Context {
   readonly now: () => number
   /** For whatever else an operation touches; its own target has been judged before it runs. */
   readonly authorize: Authorize
-  emit(event: Omit<ObjectCreatedEvent, 'requestId' | 'sourceIp' | 'principalId' | 'at'>): void
+  /** By what signatures that are not in the request itself are verified. */
+  readonly signing: VerifyOptions
+  /** The same for whoever such a signature is from. */
+  as(caller: Identity | undefined): Context
+  /** What tells receivers of callbacks who calls. */
+  readonly callbacks: { readonly key: CallbackKey; readonly keyUrl: string }
+  readonly processing: Processing
+  emit(event: Omit<ObjectEvent, 'requestId' | 'sourceIp' | 'principalId' | 'at'>): void
 }
 
 /** A range of an object's bytes; `release` lets go of them. */
@@ -47,6 +40,8 @@ export interface Reply {
   readonly status: number
   readonly headers?: Headers
   readonly body?: string | Content
+  /** The body is compressed on its way, by which its length is no longer known. */
+  readonly gzip?: boolean
 }
 
 /** One operation and the right that it needs on the bucket or object of the request. */

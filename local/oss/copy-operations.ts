@@ -2,13 +2,25 @@ import { writeXml } from '../wire/xml.ts'
 import { storeBytes } from './bodies.ts'
 import { type ByteRange, checkConditions } from './conditions.ts'
 import { type Context, type Operation, xmlReply } from './context.ts'
+import type { Headers } from './cors.ts'
 import { invalidArgument, OssError } from './errors.ts'
 import { quoted, readSettings, xmlDate } from './metadata.ts'
 import { announceUpload, putPart, readPartNumber, uploadOf } from './multipart-operations.ts'
-import { announce, existingObject, objectOf, readOverwrite, writtenHeaders } from './object-operations.ts'
+import {
+  announce,
+  checkVersionId,
+  existingObject,
+  objectOf,
+  readOverwrite,
+  versionHeaders,
+  writtenHeaders,
+} from './object-operations.ts'
 import type { ObjectRecord, ObjectSettings } from './records.ts'
-import { checkBucketName, checkKey, type OssRequest } from './request.ts'
+import { checkBucketName, checkKey, decodeKey, type OssRequest } from './request.ts'
+import { checkReadable } from './restoration.ts'
 import type { ObjectName } from './tables.ts'
+import { lingerFor } from './traffic.ts'
+import { versionIdOf } from './versions.ts'
 
 export const copyObject: Operation = {
   action: 'oss:PutObject',
@@ -16,45 +28,98 @@ export const copyObject: Operation = {
     const { request, store } = context
     const name = objectOf(context)
     const overwrite = readOverwrite(context, name)
-    const source = readSource(context)
+    const { source, versionId } = readSource(context)
     if (checkConditions(source, request.header, 'x-oss-copy-source-') === 'not_modified') return { status: 304 }
-    const settings = readDirective(request) === 'REPLACE' ? readSettings(request) : keptSettings(request, source)
-    const release = store.blobs.pin(source.blobs)
-    const blobs = await store.blobs.copy(source.blobs).finally(release)
-    const record: ObjectRecord = { ...source, ...settings, blobs, lastModifiedAt: context.now() }
-    await store.putObject(name, record, overwrite)
+    const settings = readCopySettings(context, source, name)
+    await lingerFor(source.size, request)
+    const content = await copyContent(context, source)
+    const made: ObjectRecord = { ...content, ...settings, lastModifiedAt: context.now() }
+    const record = await store.putObject(name, made, overwrite)
     announce(context, 'CopyObject', name, record)
     const document = { ETag: quoted(record.eTag), LastModified: xmlDate(record.lastModifiedAt) }
-    return xmlReply(writeXml('CopyObjectResult', document), writtenHeaders(record))
+    const copied: Headers = versionId === undefined ? [] : [['x-oss-copy-source-version-id', versionId]]
+    const headers = [...writtenHeaders(record), ...versionHeaders(context, name, record), ...copied]
+    return xmlReply(writeXml('CopyObjectResult', document), headers)
   },
 }
 
-function keptSettings(request: OssRequest, source: ObjectRecord): ObjectSettings {
-  const { acl, storageClass } = readSettings(request)
-  return { headers: source.headers, acl, storageClass }
+/** What belongs to the bytes; an appendable object becomes a normal one, whose ETag is the sum of its bytes. */
+async function copyContent(context: Context, source: ObjectRecord): Promise<Omit<ObjectRecord, keyof ObjectSettings>> {
+  const { blobs } = context.store
+  const release = blobs.pin(source.blobs)
+  const { type, size, eTag, crc64, target, lastModifiedAt } = source
+  try {
+    if (type === 'Appendable') {
+      const stored = await storeBytes(context, blobs.read(source.blobs, 0, size - 1))
+      const sum = stored.md5.toString('hex').toUpperCase()
+      return { type: 'Normal', size, eTag: sum, crc64, blobs: stored.blobs, lastModifiedAt }
+    }
+    const copies = await blobs.copy(source.blobs)
+    return { type, size, eTag, crc64, blobs: copies, lastModifiedAt, ...(target !== undefined && { target }) }
+  } finally {
+    release()
+  }
 }
 
-function readDirective(request: OssRequest): 'COPY' | 'REPLACE' {
-  const directive = request.header('x-oss-metadata-directive')?.toUpperCase() ?? 'COPY'
+/** The source's headers and tags unless others are asked for; class and encryption are never the source's. */
+function readCopySettings(context: Context, source: ObjectRecord, name: ObjectName): ObjectSettings {
+  const { request, store } = context
+  const own = readSettings(request, store.bucket(name.bucket))
+  const headers = readDirective(request, 'x-oss-metadata-directive') === 'REPLACE' ? own.headers : source.headers
+  const tags = readDirective(request, 'x-oss-tagging-directive') === 'REPLACE' ? own.tags : source.tags
+  const { acl, storageClass, encryption } = own
+  if (tags?.length) context.authorize('oss:PutObjectTagging', name)
+  return { headers, acl, storageClass, ...(encryption && { encryption }), ...(tags && { tags }) }
+}
+
+function readDirective(request: OssRequest, name: string): 'COPY' | 'REPLACE' {
+  const directive = request.header(name)?.toUpperCase() ?? 'COPY'
   if (directive === 'COPY' || directive === 'REPLACE') return directive
-  throw invalidArgument('x-oss-metadata-directive', directive.slice(0, 64), 'The directive must be COPY or REPLACE.')
+  throw invalidArgument(name, directive.slice(0, 64), 'The directive must be COPY or REPLACE.')
+}
+
+interface Source {
+  readonly source: ObjectRecord
+  /** As it was asked for, or as the bucket of the source names it. */
+  readonly versionId: string | undefined
 }
 
 /** The object that is copied from; to read it is a right of its own. */
-function readSource(context: Context): ObjectRecord {
-  const name = parseSource(context.request.header('x-oss-copy-source') ?? '')
-  context.authorize('oss:GetObject', name)
-  return existingObject(context, name)
+function readSource(context: Context): Source {
+  const { versionId, ...name } = parseSource(context.request.header('x-oss-copy-source') ?? '')
+  context.authorize(versionId === undefined ? 'oss:GetObject' : 'oss:GetObjectVersion', { ...name, versionId })
+  const source = existingObject(context, name, versionId)
+  checkReadable(context, name, source)
+  const kept = context.store.bucket(name.bucket).versioning !== undefined
+  return { source, versionId: versionId ?? (kept ? versionIdOf(source) : undefined) }
 }
 
-function parseSource(text: string): ObjectName {
-  if (text.includes('?')) throw new OssError('NotImplemented', { Header: 'x-oss-copy-source', Parameters: 'versionId' })
-  const [, bucket, encoded] = /^\/?([^/]+)\/(.+)$/.exec(text) ?? []
+function parseSource(text: string): ObjectName & { readonly versionId: string | undefined } {
+  const mark = text.indexOf('?')
+  const path = mark < 0 ? text : text.slice(0, mark)
+  const [, bucket, encoded] = /^\/?([^/]+)\/(.+)$/.exec(path) ?? []
   if (!bucket || !encoded) throw invalidSource(text)
+  return {
+    ...sourceName(bucket, encoded, text),
+    versionId: mark < 0 ? undefined : sourceVersion(text.slice(mark + 1), text),
+  }
+}
+
+function sourceName(bucket: string, encoded: string, text: string): ObjectName {
   try {
-    return { bucket: checkBucketName(bucket), key: checkKey(decodeURIComponent(encoded)) }
+    return { bucket: checkBucketName(bucket), key: checkKey(decodeKey(encoded)) }
   } catch {
     throw invalidSource(text)
+  }
+}
+
+function sourceVersion(query: string, text: string): string | undefined {
+  const [name, value, ...rest] = query.split('=')
+  if (name !== 'versionId' || rest.length > 0) throw invalidSource(text)
+  try {
+    return checkVersionId(decodeURIComponent(value ?? ''))
+  } catch {
+    throw invalidArgument('versionId', (value ?? '').slice(0, 128), 'Invalid version id specified')
   }
 }
 
@@ -69,7 +134,7 @@ export const uploadPartCopy: Operation = {
     const name = uploadOf(context)
     const number = readPartNumber(request)
     const upload = store.uploads.get(name)
-    const source = readSource(context)
+    const { source, versionId } = readSource(context)
     if (source.target !== undefined) throw new OssError('InvalidTargetType')
     if (checkConditions(source, request.header, 'x-oss-copy-source-') === 'not_modified') return { status: 304 }
     const { start, end } = readSourceRange(request, source.size)
@@ -78,7 +143,8 @@ export const uploadPartCopy: Operation = {
     const part = await putPart(context, name, number, stored)
     announceUpload(context, 'UploadPartCopy', upload, part)
     const document = { LastModified: xmlDate(part.lastModifiedAt), ETag: quoted(part.eTag) }
-    return xmlReply(writeXml('CopyPartResult', document), writtenHeaders(part))
+    const copied: Headers = versionId === undefined ? [] : [['x-oss-copy-source-version-id', versionId]]
+    return xmlReply(writeXml('CopyPartResult', document), [...writtenHeaders(part), ...copied])
   },
 }
 

@@ -1,9 +1,44 @@
+import type { SETTING_OPERATIONS } from './bucket-settings.ts'
 import { OssError } from './errors.ts'
 import type { OssRequest } from './request.ts'
 
 /** Every operation that is served, by its name in the API reference. */
 export type OperationName =
+  | keyof typeof SETTING_OPERATIONS
   | 'ListBuckets'
+  | 'PostObject'
+  | 'ProcessObject'
+  | 'DescribeRegions'
+  | 'ListLiveChannel'
+  | 'PutCname'
+  | 'DeleteCname'
+  | 'ListCname'
+  | 'GetBucketStat'
+  | 'PutBucketVersioning'
+  | 'GetBucketVersioning'
+  | 'ListObjectVersions'
+  | 'PutBucketPolicy'
+  | 'GetBucketPolicy'
+  | 'GetBucketPolicyStatus'
+  | 'DeleteBucketPolicy'
+  | 'PutBucketInventory'
+  | 'GetBucketInventory'
+  | 'ListBucketInventory'
+  | 'DeleteBucketInventory'
+  | 'PutStyle'
+  | 'GetStyle'
+  | 'ListStyle'
+  | 'DeleteStyle'
+  | 'InitiateBucketWorm'
+  | 'AbortBucketWorm'
+  | 'CompleteBucketWorm'
+  | 'ExtendBucketWorm'
+  | 'GetBucketWorm'
+  | 'AppendObject'
+  | 'RestoreObject'
+  | 'PutObjectTagging'
+  | 'GetObjectTagging'
+  | 'DeleteObjectTagging'
   | 'PutBucket'
   | 'DeleteBucket'
   | 'HeadBucket'
@@ -40,30 +75,21 @@ export type OperationName =
  * without this list the service would do the plain operation and report a success that is none.
  */
 const SUB_RESOURCES = new Set(
-  `accessPoint accessPointPolicy acl append asyncFetch bucketArchiveDirectRead bucketInfo callback callback-var cname comp
-  cors dataAccelerator delete encryption group httpsConfig img inventory lifecycle link list-type live location logging
-  metaQuery objectInfo objectMeta partNumber policy policyStatus position publicAccessBlock qos qosInfo qosRequester
-  referer regionList replication replicationLocation replicationProgress requestPayment resourceGroup restore rtc seal
-  select/meta sequential stat status style styleName symlink tagging transferAcceleration uploadId uploads
-  userDefinedLogFieldsConfig versionId versioning versions vod website worm wormExtend wormId x-oss-async-process
-  x-oss-process x-oss-select x-oss-traffic-limit x-oss-write-get-object-response`.split(/\s+/),
+  `accessPoint accessPointPolicy accessmonitor acl append asyncFetch bucketArchiveDirectRead bucketInfo cname comp cors dataAccelerator delete encryption group httpsConfig img inventory inventoryId lifecycle
+  link list-type live location logging metaQuery objectInfo objectMeta partNumber policy policyStatus position
+  publicAccessBlock qos qosInfo qosRequester referer regionList regions replication replicationLocation
+  replicationProgress requestPayment resourceGroup restore rtc seal select/meta stat status style styleName symlink
+  tagging transferAcceleration uploadId uploads userDefinedLogFieldsConfig versionId versioning versions vod website worm wormExtend wormId x-oss-async-process
+  x-oss-process x-oss-select x-oss-write-get-object-response`.split(/\s+/),
 )
-
-/** Headers that ask for something this service does not do, and would otherwise seem to have done. */
-const REFUSED_HEADERS = [
-  'x-oss-callback',
-  'x-oss-callback-var',
-  'x-oss-server-side-encryption',
-  'x-oss-server-side-data-encryption',
-  'x-oss-server-side-encryption-key-id',
-  'x-oss-tagging',
-  'x-oss-tagging-directive',
-  'x-oss-traffic-limit',
-]
 
 type Rule = readonly [method: string, subResources: string, operation: OperationName]
 
-const SERVICE_RULES: readonly Rule[] = [['GET', '', 'ListBuckets']]
+const SERVICE_RULES: readonly Rule[] = [
+  ['GET', '', 'ListBuckets'],
+  ['GET', 'tagging', 'ListBuckets'],
+  ['GET', 'regions', 'DescribeRegions'],
+]
 
 const BUCKET_RULES: readonly Rule[] = [
   ['PUT', '', 'PutBucket'],
@@ -72,12 +98,45 @@ const BUCKET_RULES: readonly Rule[] = [
   ['GET', '', 'ListObjects'],
   ['GET', 'list-type', 'ListObjectsV2'],
   ['GET', 'bucketInfo', 'GetBucketInfo'],
+  ['GET', 'stat', 'GetBucketStat'],
+  ['GET', 'live', 'ListLiveChannel'],
+  ['POST', 'cname comp=add', 'PutCname'],
+  ['POST', 'cname comp=delete', 'DeleteCname'],
+  ['GET', 'cname', 'ListCname'],
+  ...setting('lifecycle', 'PutBucketLifecycle', 'GetBucketLifecycle', 'DeleteBucketLifecycle'),
+  ...setting('referer', 'PutBucketReferer', 'GetBucketReferer'),
+  ...setting('logging', 'PutBucketLogging', 'GetBucketLogging', 'DeleteBucketLogging'),
+  ...setting('website', 'PutBucketWebsite', 'GetBucketWebsite', 'DeleteBucketWebsite'),
+  ...setting('tagging', 'PutBucketTags', 'GetBucketTags', 'DeleteBucketTags'),
+  ...setting('encryption', 'PutBucketEncryption', 'GetBucketEncryption', 'DeleteBucketEncryption'),
+  ...setting('requestPayment', 'PutBucketRequestPayment', 'GetBucketRequestPayment'),
+  ...setting('transferAcceleration', 'PutBucketTransferAcceleration', 'GetBucketTransferAcceleration'),
+  ...setting('accessmonitor', 'PutBucketAccessMonitor', 'GetBucketAccessMonitor'),
+  ...setting('bucketArchiveDirectRead', 'PutBucketArchiveDirectRead', 'GetBucketArchiveDirectRead'),
+  ...setting('httpsConfig', 'PutBucketHttpsConfig', 'GetBucketHttpsConfig'),
+  ...setting('resourceGroup', 'PutBucketResourceGroup', 'GetBucketResourceGroup'),
+  ...setting('publicAccessBlock', 'PutPublicAccessBlock', 'GetPublicAccessBlock', 'DeletePublicAccessBlock'),
+  ...setting('policy', 'PutBucketPolicy', 'GetBucketPolicy', 'DeleteBucketPolicy'),
+  ['GET', 'policyStatus', 'GetBucketPolicyStatus'],
+  ['PUT', 'versioning', 'PutBucketVersioning'],
+  ['GET', 'versioning', 'GetBucketVersioning'],
+  ['GET', 'versions', 'ListObjectVersions'],
+  ...setting('inventory inventoryId', 'PutBucketInventory', 'GetBucketInventory', 'DeleteBucketInventory'),
+  ['GET', 'inventory', 'ListBucketInventory'],
+  ...setting('style styleName', 'PutStyle', 'GetStyle', 'DeleteStyle'),
+  ['GET', 'style', 'ListStyle'],
+  ['POST', 'worm', 'InitiateBucketWorm'],
+  ['DELETE', 'worm', 'AbortBucketWorm'],
+  ['GET', 'worm', 'GetBucketWorm'],
+  ['POST', 'wormId', 'CompleteBucketWorm'],
+  ['POST', 'wormExtend wormId', 'ExtendBucketWorm'],
   ['GET', 'location', 'GetBucketLocation'],
   ['PUT', 'acl', 'PutBucketAcl'],
   ['GET', 'acl', 'GetBucketAcl'],
   ['PUT', 'cors', 'PutBucketCors'],
   ['GET', 'cors', 'GetBucketCors'],
   ['DELETE', 'cors', 'DeleteBucketCors'],
+  ['POST', '', 'PostObject'],
   ['POST', 'delete', 'DeleteMultipleObjects'],
   ['GET', 'uploads', 'ListMultipartUploads'],
 ]
@@ -85,9 +144,15 @@ const BUCKET_RULES: readonly Rule[] = [
 const OBJECT_RULES: readonly Rule[] = [
   ['PUT', '', 'PutObject'],
   ['GET', '', 'GetObject'],
+  ['GET', 'x-oss-process', 'GetObject'],
+  ['POST', 'x-oss-process', 'ProcessObject'],
   ['HEAD', '', 'HeadObject'],
   ['DELETE', '', 'DeleteObject'],
   ['HEAD', 'objectMeta', 'GetObjectMeta'],
+  ['GET', 'objectMeta', 'GetObjectMeta'],
+  ['POST', 'append position', 'AppendObject'],
+  ['POST', 'restore', 'RestoreObject'],
+  ...setting('tagging', 'PutObjectTagging', 'GetObjectTagging', 'DeleteObjectTagging'),
   ['PUT', 'acl', 'PutObjectAcl'],
   ['GET', 'acl', 'GetObjectAcl'],
   ['PUT', 'symlink', 'PutSymlink'],
@@ -99,18 +164,58 @@ const OBJECT_RULES: readonly Rule[] = [
   ['GET', 'uploadId', 'ListParts'],
 ]
 
+/** PUT, GET and, where it exists, DELETE of one thing. */
+function setting(
+  subResources: string,
+  put: OperationName,
+  get: OperationName,
+  remove?: OperationName,
+): readonly Rule[] {
+  const rules: readonly Rule[] = [
+    ['PUT', subResources, put],
+    ['GET', subResources, get],
+  ]
+  return remove === undefined ? rules : [...rules, ['DELETE', subResources, remove]]
+}
+
+/** Operations that can be about an older version. */
+const VERSIONED = new Set<OperationName>([
+  'GetObject',
+  'HeadObject',
+  'GetObjectMeta',
+  'DeleteObject',
+  'PutObjectAcl',
+  'GetObjectAcl',
+  'GetSymlink',
+  'RestoreObject',
+  'PutObjectTagging',
+  'GetObjectTagging',
+  'DeleteObjectTagging',
+])
+
 /** Which operation a request asks for. */
 export function detect(request: OssRequest): OperationName {
-  const header = REFUSED_HEADERS.find((name) => request.header(name) !== undefined)
-  if (header !== undefined) throw new OssError('NotImplemented', { Header: header })
   const names = new Set(request.query.map(({ name }) => name).filter((name) => SUB_RESOURCES.has(name)))
-  const subResources = [...names].sort().join(' ')
+  const ofVersion = names.delete('versionId')
+  const subResources = [...names]
+    .sort()
+    .map((name) => (name === 'comp' ? `comp=${request.param('comp')}` : name))
+    .join(' ')
   const rule = rulesFor(request).find(([method, wanted]) => method === request.method && wanted === subResources)
   if (rule === undefined) throw refusal(request, subResources)
   const operation = rule[2]
+  if (ofVersion && !VERSIONED.has(operation)) throw refusal(request, `${subResources} versionId`)
   if (request.header('x-oss-copy-source') === undefined) return operation
   if (operation === 'PutObject') return 'CopyObject'
   return operation === 'UploadPart' ? 'UploadPartCopy' : operation
+}
+
+/** Whether it is a form, which says in its body who sends it. */
+export function isForm(request: OssRequest): boolean {
+  const { method, bucket, key, query } = request
+  return (
+    method === 'POST' && bucket !== undefined && key === undefined && !query.some(({ name }) => SUB_RESOURCES.has(name))
+  )
 }
 
 function rulesFor(request: OssRequest): readonly Rule[] {
@@ -120,7 +225,5 @@ function rulesFor(request: OssRequest): readonly Rule[] {
 
 function refusal(request: OssRequest, subResources: string): OssError {
   if (subResources !== '') return new OssError('NotImplemented', { Parameters: subResources })
-  // A form upload is a POST without parameters: it exists in the service, but not here.
-  if (request.method === 'POST') return new OssError('NotImplemented', { Method: 'POST' })
   return new OssError('MethodNotAllowed', { Method: request.method })
 }

@@ -2,7 +2,8 @@
  * A local Object Storage Service over its own wire protocol.
  *
  * State of 2026-11. Nothing here has been run against the real service; what is known of it comes from its documentation,
- * from what ali-oss 6.23 sends and expects, and from the published vectors of the signatures.
+ * from what ali-oss 6.23 sends and expects, from the suites of the SDKs for Go and Python, and from the published vectors of the
+ * signatures.
  *
  * Differs by design
  * - Paths may carry the bucket (`/bucket/key`), which the service refuses on its own domains.
@@ -10,39 +11,67 @@
  * - A version 4 signature may cover an empty parameter as `name` or as `name=`; the documentation has the first only.
  * - Keys that hold NUL are refused.
  * - Reading through a symbolic link asks for the right to read its target too.
- * - The ETag of a multipart object is MD5 over the parts' MD5 and their number; the service does not document its own.
  * - A session is judged by its policy alone: what is public does not add to it.
  * - A commit survives the end of the process at once and a loss of power some milliseconds later.
- * - A copy keeps type and ETag of its source, and there is no limit of size.
+ * - A copy keeps type and ETag of its source, but for an appendable one, which becomes normal; there is no limit of size.
+ * - Encryption at rest is told by every answer and not done: the bytes lie on this disk as they came.
+ * - Lifecycle rules, logging, inventories, transfer acceleration, access monitoring, the TLS versions of httpsConfig and
+ *   the payer of requests are checked, kept and given back; nothing acts on them.
+ * - A domain is bound to a bucket without a look at who owns it.
+ * - Restoring takes one minute for Archive and the longest documented time of its tier for the colder classes, by the
+ *   local clock.
+ * - Of the account's own requests a bucket's policy can deny all but those about policies; there is one account only.
+ * - Callbacks go to this machine's own addresses, loopback among them; other private addresses are refused as by the
+ *   service, but only where the URL has them as numbers. Their signature is by a key of this data folder, which is at
+ *   `/callback_pub_key_v1.pem` and not at gosspublic.alicdn.com.
+ * - A form whose lines end in LF alone is malformed, and one with two files is refused although the second comes last.
+ * - What processing makes of an image differs in its bytes: another library decodes, scales and encodes.
  *
  * Missing, and answered with 501 NotImplemented
- * - append, PostObject, callbacks, versions, tagging, encryption, lifecycle, restore and the archive classes, select,
- *   data processing (x-oss-process), traffic limits, live channels, and all bucket settings other than ACL and CORS.
- * - chunked signatures and signature version 2: refused as an invalid Authorization.
+ * - select, live channels (the list of them is empty), replication, metadata queries, asynchronous fetches, access points,
+ *   flow control of buckets (qosInfo), tokens and certificates of bound domains.
+ * - signatures over the body in chunks: refused as an invalid x-oss-content-sha256; the service has none either.
+ * - processing: format/heic and reading HEIC, hls/sign, document previews, blur of faces, x-oss-async-process.
+ *
+ * Unproven
+ * - The codes of what is refused in lifecycle rules, tags, inventories and policies beyond those that the suites of the
+ *   vendor's SDKs name; when a key of KMS does not exist; what deleting a marker-only key by a marker answers; how several
+ *   Referer patterns match; ETags of appendable objects, which only differ when the bytes do; the code for a prefix of
+ *   ListBuckets that begins no name.
+ * - Messages and numbers of InvalidPolicyDocument and of InvalidArgument for callbacks beyond those that the error pages
+ *   quote, what JSON variables without a value become (""), and which callbackBody is refused for its variables.
+ * - Which resizings limit_1 leaves alone, one-sided fill and pad, errors of images that are too large, of snapshots from
+ *   other codecs, and the right oss:PostProcessTask.
  *
  * Missing, without an answer of its own
- * - bucket policies, referer lists, blocking of public access; requests are never throttled.
+ * - Requests are never throttled, and there is no limit to the number of buckets. Routing rules and folders of a website
+ *   that lack their slash are not followed. Overlapping lifecycle rules are taken. AbortMultipartUpload sends no event.
  */
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Credentials, Identity } from '../wire/credentials.ts'
 import { type LocalServer, listen, type SocketShape } from '../wire/http.ts'
 import { ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'
-import { authorizer } from './access.ts'
+import type { ObjectEvent } from '../wire/object-event.ts'
+import { type Action, authorizer } from './access.ts'
 import type { DiskHook } from './blobs.ts'
-import { checkCorsRule } from './bucket-operations.ts'
-import type { Context, ObjectCreatedEvent, Reply } from './context.ts'
+import { checkCorsRule } from './bucket-cors.ts'
+import { bucketOfDomain } from './bucket-domains.ts'
+import { openCallbackKey } from './callback/key.ts'
+import type { Context, Reply } from './context.ts'
 import { corsHeaders, type Headers, preflightHeaders } from './cors.ts'
-import { detect } from './detect.ts'
+import { detect, isForm, type OperationName } from './detect.ts'
 import { OssError } from './errors.ts'
 import { OPERATIONS } from './operations.ts'
+import { openProcessing } from './process/processing.ts'
 import type { CorsRule } from './records.ts'
-import { checkBucketName, newRequestId, type OssRequest, readRequest } from './request.ts'
+import { checkReferer } from './referer.ts'
+import { checkBucketName, newRequestId, type OssRequest, readRequest, withoutRepeatedBucket } from './request.ts'
 import { commonHeaders, errorReply, respond } from './respond.ts'
 import { openStore, type Store } from './store.ts'
+import { limitReply, readTrafficLimit } from './traffic.ts'
 import { authenticate } from './verify.ts'
 
-export type { ObjectCreatedEvent } from './context.ts'
 export type { CorsRule } from './records.ts'
 
 export interface OssOptions {
@@ -56,10 +85,23 @@ export interface OssOptions {
   readonly now: () => number
   /** What the dates of signatures are compared with; the time itself when missing. */
   readonly nearest?: (at: number) => number
-  readonly onEvent?: (event: ObjectCreatedEvent) => void
+  readonly onEvent?: (event: ObjectEvent) => void
   readonly intercept?: Intercept
   readonly disk?: DiskHook
   readonly shape?: SocketShape
+  /** Path of ffmpeg for pictures out of videos; they are not implemented without. */
+  readonly ffmpeg?: () => Promise<string | undefined>
+}
+
+/** What requests are served with. */
+type Running = OssOptions & Pick<Context, 'callbacks' | 'processing'>
+
+/** Where receivers of callbacks find the public key; the name cannot be that of a bucket. */
+const KEY_PATH = '/callback_pub_key_v1.pem'
+
+function isForKey({ url, headers }: IncomingMessage): boolean {
+  // A host that names a bucket may well have an object by that name.
+  return url === KEY_PATH && !/^[a-z0-9-]+\.(?:localhost|oss-)/i.test(headers.host ?? '')
 }
 
 /** A running service. */
@@ -72,15 +114,20 @@ export interface OssService extends LocalServer {
 export async function startOss(options: OssOptions): Promise<OssService> {
   await mkdir(options.dataDir, { recursive: true })
   const store = await openStore(options.dataDir, options.disk)
+  const key = await openCallbackKey(options.dataDir)
+  const callbacks = { key, keyUrl: '' }
+  const running = { ...options, callbacks, processing: openProcessing(options.ffmpeg ?? (async () => undefined)) }
   const busy = new Set<Promise<void>>()
   const handler = (message: IncomingMessage, response: ServerResponse) => {
-    const done = serve(message, response, store, options).finally(() => busy.delete(done))
+    if (isForKey(message)) return void response.setHeader('Content-Type', 'text/plain').end(key.publicPem)
+    const done = serve(message, response, store, running).finally(() => busy.delete(done))
     busy.add(done)
   }
   const server = await listen(handler, options).catch(async (error: unknown) => {
     await store.close()
     throw error
   })
+  callbacks.keyUrl = `${server.url}${KEY_PATH}`
   return {
     ...server,
     async createBucket(name, { cors } = {}) {
@@ -101,7 +148,7 @@ async function serve(
   message: IncomingMessage,
   response: ServerResponse,
   store: Store,
-  options: OssOptions,
+  options: Running,
 ): Promise<void> {
   // A client may go away at any moment; that is no fault of ours and must not end the process.
   response.on('error', () => {})
@@ -110,30 +157,65 @@ async function serve(
   let request: OssRequest | undefined
   let reply: Reply | undefined
   try {
-    request = readRequest(message, id, options.now())
+    request = readRequest(message, id, options.now(), (domain) => bucketOfDomain(store, domain))
     reply = await answer(request, store, options)
     await respond(response, reply, headersFor(id, started, request, store))
   } catch (error) {
     await fail(response, error, id, request, message.headers.host ?? '', headersFor(id, started, request, store))
+    // What is left of the body goes nowhere, so that the next request of the connection is heard.
+    message.resume()
   } finally {
     if (typeof reply?.body === 'object') reply.body.release()
   }
 }
 
-async function answer(request: OssRequest, store: Store, options: OssOptions): Promise<Reply> {
-  if (request.method === 'OPTIONS') return preflight(request, store)
-  const caller = authenticate(request, options)
+async function answer(asked: OssRequest, store: Store, options: Running): Promise<Reply> {
+  if (asked.method === 'OPTIONS') return preflight(asked, store)
+  const { request, caller } = isForm(asked) ? { request: asked, caller: undefined } : identify(asked, options)
   const name = detect(request)
   const operation = OPERATIONS[name]
   const context = contextOf(request, caller, store, options)
   const { bucket, key } = request
-  if (operation.action) context.authorize(operation.action, { bucket, key })
-  if (!options.intercept) return await operation.run(context)
-  const call = { service: 'oss', operation: name, target: key ?? '', accessKeyId: caller?.accessKeyId } as const
-  return await options.intercept(call, async () => operation.run(context))
+  checkReferer(request, store)
+  if (operation.action) {
+    const versionId = request.param('versionId')
+    context.authorize(versionId === undefined ? operation.action : ofVersion(operation.action), {
+      bucket,
+      key,
+      versionId,
+    })
+  }
+  const limit = readTrafficLimit(request)
+  const started = performance.now()
+  const reply = await run(name, context, options.intercept)
+  return limit === undefined ? reply : limitReply(reply, limit, performance.now() - started)
 }
 
-function contextOf(request: OssRequest, caller: Identity | undefined, store: Store, options: OssOptions): Context {
+/** Who asks, and for what: a signature may show that the bucket stands in the request twice. */
+function identify(request: OssRequest, options: Running): { request: OssRequest; caller: Identity | undefined } {
+  try {
+    return { request, caller: authenticate(request, options) }
+  } catch (error) {
+    const other = error instanceof OssError && error.code === 'SignatureDoesNotMatch' && withoutRepeatedBucket(request)
+    if (!other) throw error
+    return { request: other, caller: authenticate(other, options) }
+  }
+}
+
+async function run(name: OperationName, context: Context, intercept: Intercept | undefined): Promise<Reply> {
+  const operation = OPERATIONS[name]
+  if (!intercept) return await operation.run(context)
+  const { request, caller } = context
+  const call = { service: 'oss', operation: name, target: request.key ?? '', accessKeyId: caller?.accessKeyId } as const
+  return await intercept(call, async () => operation.run(context))
+}
+
+/** Older versions are a right of their own: GetObject and GetObjectVersion, GetObjectAcl and GetObjectVersionAcl. */
+function ofVersion(action: Action): Action {
+  return `oss:${action.slice('oss:'.length).replace('Object', 'ObjectVersion')}`
+}
+
+function contextOf(request: OssRequest, caller: Identity | undefined, store: Store, options: Running): Context {
   const { region, now } = options
   const { accountId } = options.credentials
   return {
@@ -144,6 +226,10 @@ function contextOf(request: OssRequest, caller: Identity | undefined, store: Sto
     caller,
     now,
     authorize: authorizer(caller, request, store, { region, accountId, now }),
+    signing: options,
+    as: (other) => contextOf(request, other, store, options),
+    callbacks: options.callbacks,
+    processing: options.processing,
     emit(event) {
       const { id: requestId, sourceIp } = request
       options.onEvent?.({ ...event, requestId, sourceIp, principalId: principalOf(caller), at: now() })

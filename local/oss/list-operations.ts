@@ -2,8 +2,9 @@ import { writeXml, type XmlFields } from '../wire/xml.ts'
 import { bucketOf, owner } from './bucket-operations.ts'
 import { type Context, type Operation, xmlReply } from './context.ts'
 import { invalidArgument } from './errors.ts'
-import { justAfter, listPage, nameEncoder, type Page, readPageSize } from './listing.ts'
+import { checkListText, justAfter, listPage, nameEncoder, type Page, readPageSize } from './listing.ts'
 import { quoted, xmlDate } from './metadata.ts'
+import { restorationState } from './restoration.ts'
 import type { ListedObject } from './store.ts'
 import { following } from './tables.ts'
 import type { ListedUpload } from './uploads.ts'
@@ -12,7 +13,7 @@ export const listObjects: Operation = {
   action: 'oss:ListObjects',
   run(context) {
     const { request } = context
-    const marker = request.param('marker') ?? ''
+    const marker = checkListText(request, 'marker')
     const query = readListQuery(context)
     const page = objectsAfter(context, query, marker)
     const encode = nameEncoder(request)
@@ -26,7 +27,7 @@ export const listObjects: Operation = {
         EncodingType: request.param('encoding-type') || undefined,
         IsTruncated: page.last !== undefined,
         NextMarker: page.last && encode(nameOf(page.last)),
-        Contents: page.rows.map((row) => describeRow(row, encode, owner(context))),
+        Contents: page.rows.map((row) => describeRow(context, row, encode, owner(context))),
         CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
       }),
     )
@@ -41,7 +42,7 @@ export const listObjectsV2: Operation = {
       throw invalidArgument('list-type', request.param('list-type') ?? '', 'The list-type must be 2.')
     }
     const token = request.param('continuation-token') || undefined
-    const startAfter = request.param('start-after') ?? ''
+    const startAfter = checkListText(request, 'start-after')
     const query = readListQuery(context)
     const page = objectsAfter(context, query, token === undefined ? startAfter : readToken(token))
     const encode = nameEncoder(request)
@@ -57,7 +58,7 @@ export const listObjectsV2: Operation = {
         EncodingType: request.param('encoding-type') || undefined,
         IsTruncated: page.last !== undefined,
         NextContinuationToken: page.last && Buffer.from(nameOf(page.last)).toString('base64'),
-        Contents: page.rows.map((row) => describeRow(row, encode, shownOwner)),
+        Contents: page.rows.map((row) => describeRow(context, row, encode, shownOwner)),
         CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
         KeyCount: page.rows.length + page.prefixes.length,
       }),
@@ -79,8 +80,8 @@ interface ListQuery {
 }
 
 function readListQuery({ request }: Context): ListQuery {
-  const prefix = request.param('prefix') ?? ''
-  const delimiter = request.param('delimiter') ?? ''
+  const prefix = checkListText(request, 'prefix')
+  const delimiter = checkListText(request, 'delimiter')
   return { prefix, delimiter, max: readPageSize(request, 'max-keys', 100) }
 }
 
@@ -100,7 +101,12 @@ function nameOf(entry: { row: { key: string } } | { prefix: string }): string {
   return 'prefix' in entry ? entry.prefix : entry.row.key
 }
 
-function describeRow({ key, record }: ListedObject, encode: (name: string) => string, shown?: XmlFields): XmlFields {
+function describeRow(
+  context: Context,
+  { key, record }: ListedObject,
+  encode: (name: string) => string,
+  shown?: XmlFields,
+): XmlFields {
   return {
     Key: encode(key),
     LastModified: xmlDate(record.lastModifiedAt),
@@ -109,6 +115,7 @@ function describeRow({ key, record }: ListedObject, encode: (name: string) => st
     Size: record.size,
     StorageClass: record.storageClass,
     Owner: shown,
+    RestoreInfo: restorationState(record, context.now()),
   }
 }
 
@@ -116,12 +123,12 @@ export const listMultipartUploads: Operation = {
   action: 'oss:ListMultipartUploads',
   run(context) {
     const { request } = context
-    const keyMarker = request.param('key-marker') ?? ''
+    const keyMarker = checkListText(request, 'key-marker')
     // Without a key marker an upload id marker means nothing.
     const uploadMarker = keyMarker === '' ? '' : (request.param('upload-id-marker') ?? '')
     const max = readPageSize(request, 'max-uploads', 1000)
-    const prefix = request.param('prefix') ?? ''
-    const delimiter = request.param('delimiter') ?? ''
+    const prefix = checkListText(request, 'prefix')
+    const delimiter = checkListText(request, 'delimiter')
     const page = uploadsAfter(context, { prefix, delimiter, max }, keyMarker, uploadMarker)
     const encode = nameEncoder(request)
     return xmlReply(

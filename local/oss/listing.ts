@@ -70,6 +70,15 @@ export function readPageSize(request: OssRequest, name: string, otherwise: numbe
   throw invalidArgument(name, text.slice(0, 64), `Argument ${name} must be an integer between 1 and 1000.`)
 }
 
+const MAX_TEXT_BYTES = 1024
+
+/** A prefix, delimiter or marker; longer ones than a key can be are refused. */
+export function checkListText(request: OssRequest, name: string): string {
+  const text = request.param(name) ?? ''
+  if (Buffer.byteLength(text) <= MAX_TEXT_BYTES) return text
+  throw invalidArgument(name, text.slice(0, 64), `The length of ${name} must be at most ${MAX_TEXT_BYTES} bytes.`)
+}
+
 /** How names are written into a document: as they are, or encoded if the request says so. */
 export function nameEncoder(request: OssRequest): (name: string) => string {
   const type = request.param('encoding-type')

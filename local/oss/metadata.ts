@@ -1,7 +1,17 @@
 import type { Headers } from './cors.ts'
+import { defaultEncryption, encryptionHeaders, readEncryption, usableEncryption } from './encryption.ts'
 import { invalidArgument, OssError } from './errors.ts'
-import type { BucketAcl, ObjectAcl, ObjectRecord, ObjectSettings, StorageClass, StoredHeaders } from './records.ts'
+import type {
+  BucketAcl,
+  BucketRecord,
+  ObjectAcl,
+  ObjectRecord,
+  ObjectSettings,
+  StorageClass,
+  StoredHeaders,
+} from './records.ts'
 import type { OssRequest } from './request.ts'
+import { parseTags } from './tags.ts'
 
 const KEPT = new Set([
   'content-type',
@@ -15,15 +25,26 @@ const META_PREFIX = 'x-oss-meta-'
 const MAX_META_BYTES = 8 * 1024
 const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
 
-/** What a request says about the object that it creates. */
-export function readSettings(request: OssRequest): ObjectSettings {
-  return { headers: readStoredHeaders(request), acl: readObjectAcl(request), storageClass: readStorageClass(request) }
+/** What a request says about the object that it creates, and its bucket where the request is silent. */
+export function readSettings(request: OssRequest, bucket?: BucketRecord): ObjectSettings {
+  const tagging = request.header('x-oss-tagging')
+  const tags = tagging === undefined ? [] : parseTags(Buffer.from(tagging, 'latin1').toString())
+  const encryption = usableEncryption(readEncryption(request) ?? defaultEncryption(bucket))
+  return {
+    headers: readStoredHeaders(request),
+    acl: readObjectAcl(request),
+    storageClass: readStorageClass(request.header('x-oss-storage-class')) ?? bucket?.storageClass ?? 'Standard',
+    ...(tags.length === 0 ? {} : { tags }),
+    ...(encryption && { encryption }),
+  }
 }
 
 /** The headers that come back with the object. */
 export function readStoredHeaders(request: OssRequest): StoredHeaders {
   const names = Object.keys(request.message.headers).filter((name) => KEPT.has(name) || name.startsWith(META_PREFIX))
-  const headers = names.map((name) => [name, request.header(name) ?? ''] as const)
+  const given = names.map((name) => [name, request.header(name) ?? ''] as const)
+  // Some clients send an empty type instead of none.
+  const headers = given.filter(([name, value]) => name !== 'content-type' || value !== '')
   const meta = headers.filter(([name]) => name.startsWith(META_PREFIX))
   const size = meta.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
   if (size > MAX_META_BYTES) throw new OssError('InvalidArgument', {}, 'The user metadata exceeds 8 KB.')
@@ -42,11 +63,13 @@ export function isBucketAcl(text: string): text is BucketAcl {
   return text === 'private' || text === 'public-read' || text === 'public-read-write'
 }
 
-/** Classes whose objects must be restored before they can be read are not there. */
-export function readStorageClass(request: OssRequest): StorageClass {
-  const name = request.header('x-oss-storage-class') ?? 'Standard'
-  if (name === 'Standard' || name === 'IA') return name
-  if (/^(Archive|ColdArchive|DeepColdArchive)$/.test(name)) throw new OssError('NotImplemented', { StorageClass: name })
+const CLASSES: readonly StorageClass[] = ['Standard', 'IA', 'Archive', 'ColdArchive', 'DeepColdArchive']
+
+/** A storage class by its name; absent where none is named. */
+export function readStorageClass(name: string | undefined): StorageClass | undefined {
+  if (name === undefined || name === '') return undefined
+  const found = CLASSES.find((one) => one === name)
+  if (found !== undefined) return found
   throw invalidArgument('x-oss-storage-class', name.slice(0, 64), 'The storage class you specified is invalid.')
 }
 
@@ -70,9 +93,13 @@ export function quoted(eTag: string): string {
 export function describeObject(record: ObjectRecord): Headers {
   const stored = record.headers.map(([name, value]) => [wireName(name), value] as const)
   const typed = stored.some(([name]) => name === 'Content-Type')
-  const md5: Headers = /^[0-9A-F]{32}$/.test(record.eTag)
-    ? [['Content-MD5', Buffer.from(record.eTag, 'hex').toString('base64')]]
-    : []
+  // The ETag of other kinds of objects is no sum over their bytes.
+  const md5: Headers =
+    record.type === 'Normal' && /^[0-9A-F]{32}$/.test(record.eTag)
+      ? [['Content-MD5', Buffer.from(record.eTag, 'hex').toString('base64')]]
+      : []
+  const position: Headers = record.type === 'Appendable' ? [['x-oss-next-append-position', String(record.size)]] : []
+  const tags: Headers = record.tags?.length ? [['x-oss-tagging-count', String(record.tags.length)]] : []
   return [
     ...(typed ? [] : [['Content-Type', DEFAULT_CONTENT_TYPE] as const]),
     ...stored,
@@ -83,6 +110,9 @@ export function describeObject(record: ObjectRecord): Headers {
     ['x-oss-storage-class', record.storageClass],
     ['x-oss-hash-crc64ecma', record.crc64],
     ...md5,
+    ...position,
+    ...tags,
+    ...encryptionHeaders(record.encryption),
   ]
 }
 

@@ -5,10 +5,11 @@ import { readXmlBody, storeBody } from './bodies.ts'
 import { plainETag } from './conditions.ts'
 import { type Context, type Operation, xmlReply } from './context.ts'
 import { combineCrc64 } from './crc64.ts'
+import { encryptionHeaders } from './encryption.ts'
 import { invalidArgument, OssError } from './errors.ts'
 import { nameEncoder, readPageSize } from './listing.ts'
-import { contentTypeOf, quoted, readSettings, userMetaOf, xmlDate } from './metadata.ts'
-import { announce, objectOf, readOverwrite, writtenHeaders } from './object-operations.ts'
+import { contentTypeOf, quoted, readObjectAcl, readSettings, userMetaOf, xmlDate } from './metadata.ts'
+import { announce, objectOf, readOverwrite, versionHeaders, writtenHeaders } from './object-operations.ts'
 import type { ObjectRecord, PartRecord, UploadRecord } from './records.ts'
 import type { OssRequest } from './request.ts'
 import type { UploadName } from './tables.ts'
@@ -76,7 +77,10 @@ export const initiateMultipartUpload: Operation = {
     const { request, store } = context
     const object = objectOf(context)
     readOverwrite(context, object)
-    const record: UploadRecord = { ...readSettings(request), initiatedAt: context.now() }
+    const settings = readSettings(request, store.bucket(object.bucket))
+    if (settings.tags) context.authorize('oss:PutObjectTagging', object)
+    // The ACL is a matter of the completion: the service leaves out what is asked for here.
+    const record: UploadRecord = { ...settings, acl: 'default', initiatedAt: context.now() }
     // Ids of one key are listed in the order in which the uploads began.
     const uploadId = `${context.now().toString(16).padStart(12, '0')}${randomBytes(10).toString('hex')}`.toUpperCase()
     await store.uploads.start({ ...object, uploadId }, record)
@@ -84,7 +88,7 @@ export const initiateMultipartUpload: Operation = {
     const key = nameEncoder(request)(object.key)
     const type = request.param('encoding-type') || undefined
     const document = { EncodingType: type, Bucket: object.bucket, Key: key, UploadId: uploadId }
-    return xmlReply(writeXml('InitiateMultipartUploadResult', document))
+    return xmlReply(writeXml('InitiateMultipartUploadResult', document), encryptionHeaders(record.encryption))
   },
 }
 
@@ -98,7 +102,8 @@ export const uploadPart: Operation = {
     const stored = await storeBody(context)
     const part = await putPart(context, name, number, stored)
     announceUpload(context, 'UploadPart', upload, part)
-    return { status: 200, headers: [...writtenHeaders(part), ['Content-MD5', stored.md5.toString('base64')]] }
+    const headers = [...writtenHeaders(part), ...encryptionHeaders(upload.encryption)]
+    return { status: 200, headers: [...headers, ['Content-MD5', stored.md5.toString('base64')]] }
   },
 }
 
@@ -110,10 +115,11 @@ export const completeMultipartUpload: Operation = {
     store.uploads.get(name)
     const overwrite = readOverwrite(context, name)
     const wanted = await readWantedParts(request)
-    const record = await store.uploads.complete(name, (stored, upload, existing) => {
-      if (existing && overwrite === 'forbidden') throw new OssError('FileAlreadyExists')
-      return joinParts(choose(wanted, stored), upload, context.now())
-    })
+    const acl = request.header('x-oss-object-acl') === undefined ? {} : { acl: readObjectAcl(request) }
+    const record = await store.uploads.complete(name, overwrite, (stored, upload) => ({
+      ...joinParts(choose(wanted, stored), upload, context.now()),
+      ...acl,
+    }))
     announce(context, 'CompleteMultipartUpload', { bucket: name.bucket, key: name.key }, record)
     const encode = nameEncoder(request)
     const document = {
@@ -123,7 +129,8 @@ export const completeMultipartUpload: Operation = {
       Key: encode(name.key),
       ETag: quoted(record.eTag),
     }
-    return xmlReply(writeXml('CompleteMultipartUploadResult', document), writtenHeaders(record))
+    const headers = [...writtenHeaders(record), ...versionHeaders(context, name, record)]
+    return xmlReply(writeXml('CompleteMultipartUploadResult', document), headers)
   },
 }
 
@@ -171,11 +178,14 @@ function joinParts(parts: readonly PartRecord[], upload: UploadRecord, now: numb
     throw new OssError('EntityTooSmall', details)
   }
   const md5 = createHash('md5')
-  for (const part of parts) md5.update(Buffer.from(part.eTag, 'hex'))
+  // Over the texts of the parts' ETags, as the example of the reference has it (test/contracts/oss.local.test.ts).
+  for (const part of parts) md5.update(part.eTag)
   return {
     headers: upload.headers,
     acl: upload.acl,
     storageClass: upload.storageClass,
+    ...(upload.tags && { tags: upload.tags }),
+    ...(upload.encryption && { encryption: upload.encryption }),
     type: 'Multipart',
     size: parts.reduce((sum, part) => sum + part.size, 0),
     eTag: `${md5.digest('hex').toUpperCase()}-${parts.length}`,

@@ -1,25 +1,16 @@
-import { createHash } from 'node:crypto'
-import { writeXml } from '../wire/xml.ts'
-import { readXmlBody, storeBody } from './bodies.ts'
-import { aclReply, bucketOf } from './bucket-operations.ts'
+import { storeBody } from './bodies.ts'
+import { bucketOf } from './bucket-operations.ts'
 import { type ByteRange, checkConditions, readRange } from './conditions.ts'
-import { type Content, type Context, type Operation, type Reply, xmlReply } from './context.ts'
+import type { Content, Context, Operation, Reply } from './context.ts'
 import type { Headers } from './cors.ts'
+import { encryptionHeaders } from './encryption.ts'
 import { invalidArgument, OssError } from './errors.ts'
-import { nameEncoder } from './listing.ts'
-import {
-  contentTypeOf,
-  describeObject,
-  overrideHeaders,
-  quoted,
-  readObjectAcl,
-  readSettings,
-  userMetaOf,
-} from './metadata.ts'
-import type { ObjectRecord } from './records.ts'
-import { checkKey, type OssRequest } from './request.ts'
-import type { Overwrite } from './store.ts'
+import { contentTypeOf, describeObject, overrideHeaders, quoted, readSettings, userMetaOf } from './metadata.ts'
+import type { ObjectRecord, VersionName } from './records.ts'
+import type { OssRequest } from './request.ts'
+import { checkReadable, restorationState } from './restoration.ts'
 import type { ObjectName } from './tables.ts'
+import { type Overwrite, sequenceOf, versionIdOf } from './versions.ts'
 
 /** Name of the object that an object operation is about. */
 export function objectOf(context: Context): ObjectName {
@@ -28,18 +19,48 @@ export function objectOf(context: Context): ObjectName {
   return { bucket: bucketOf(context), key }
 }
 
-/** The object, or NoSuchKey. */
-export function existingObject({ store }: Context, name: ObjectName): ObjectRecord {
-  store.bucket(name.bucket)
-  const record = store.findObject(name)
-  if (record === undefined) throw new OssError('NoSuchKey', { Key: name.key })
-  return record
+/** The version that a request names; absent for the current one. */
+export function versionOf({ request }: Context): string | undefined {
+  return checkVersionId(request.param('versionId'))
+}
+
+/** A name of a version as the service gives them, or none. */
+export function checkVersionId(text: string | undefined): string | undefined {
+  if (text === undefined || text === 'null' || sequenceOf(text) !== undefined) return text
+  if (text === '') throw invalidArgument('versionId', '', 'Version id cannot be the empty string')
+  throw invalidArgument('versionId', text.slice(0, 128), 'Invalid version id specified')
+}
+
+/** The object, or why there is none: NoSuchKey, NoSuchVersion, or that the version is a delete marker. */
+export function existingObject({ request, store }: Context, name: ObjectName, versionId?: string): ObjectRecord {
+  const { versioning } = store.bucket(name.bucket)
+  const found = store.findVersion(name, versionId)
+  if (found && found.type !== 'DeleteMarker') return found
+  const marker: Headers = found
+    ? [
+        ['x-oss-delete-marker', 'true'],
+        ['x-oss-version-id', versionIdOf(found)],
+      ]
+    : []
+  if (versionId === undefined) throw new OssError('NoSuchKey', { Key: name.key }, undefined, marker)
+  if (found === undefined && versioning === undefined && versionId === 'null') {
+    throw new OssError('NoSuchKey', { Key: name.key })
+  }
+  if (found === undefined) throw new OssError('NoSuchVersion', { Key: name.key, VersionId: versionId })
+  const details = { Method: request.method, ResourceType: 'DeleteMarker' }
+  throw new OssError('MethodNotAllowed', details, undefined, [['Allow', 'DELETE'], ...marker])
+}
+
+/** The name of the version that an answer is about, where the bucket keeps versions. */
+export function versionHeaders({ store }: Context, name: ObjectName, version: VersionName): Headers {
+  if (store.findBucket(name.bucket)?.versioning === undefined) return []
+  return [['x-oss-version-id', versionIdOf(version)]]
 }
 
 /** Whether the request may replace an object; looks before a body is read, and the store looks again when it writes. */
 export function readOverwrite({ request, store }: Context, name: ObjectName): Overwrite {
-  store.bucket(name.bucket)
-  const forbidden = request.header('x-oss-forbid-overwrite')?.toLowerCase() === 'true'
+  const { versioning } = store.bucket(name.bucket)
+  const forbidden = request.header('x-oss-forbid-overwrite')?.toLowerCase() === 'true' && versioning === undefined
   if (forbidden && store.findObject(name) !== undefined) throw new OssError('FileAlreadyExists')
   return forbidden ? 'forbidden' : 'allowed'
 }
@@ -60,10 +81,12 @@ export const putObject: Operation = {
   action: 'oss:PutObject',
   async run(context) {
     const name = objectOf(context)
-    const settings = readSettings(context.request)
+    refuseConditions(context.request)
+    const settings = readSettings(context.request, context.store.bucket(name.bucket))
+    if (settings.tags) context.authorize('oss:PutObjectTagging', name)
     const overwrite = readOverwrite(context, name)
     const stored = await storeBody(context)
-    const record: ObjectRecord = {
+    const made: ObjectRecord = {
       ...settings,
       type: 'Normal',
       size: stored.size,
@@ -72,17 +95,26 @@ export const putObject: Operation = {
       blobs: stored.blobs,
       lastModifiedAt: context.now(),
     }
-    await context.store.putObject(name, record, overwrite)
+    const record = await context.store.putObject(name, made, overwrite)
     announce(context, 'PutObject', name, record)
-    return { status: 200, headers: [...writtenHeaders(record), ['Content-MD5', stored.md5.toString('base64')]] }
+    const headers = [...writtenHeaders(record), ...versionHeaders(context, name, record)]
+    return { status: 200, headers: [...headers, ['Content-MD5', stored.md5.toString('base64')]] }
   },
 }
 
+/** Writing knows no conditions but x-oss-forbid-overwrite: the service refuses these, as the suite of its SDK for Go tests. */
+function refuseConditions(request: OssRequest): void {
+  const names = ['if-modified-since', 'if-unmodified-since', 'if-match', 'if-none-match']
+  const header = names.find((name) => request.header(name) !== undefined)
+  if (header !== undefined) throw new OssError('NotImplemented', { Header: header })
+}
+
 /** What every write answers about what it wrote. */
-export function writtenHeaders({ eTag, crc64 }: Pick<ObjectRecord, 'eTag' | 'crc64'>): Headers {
+export function writtenHeaders(record: Pick<ObjectRecord, 'eTag' | 'crc64' | 'encryption'>): Headers {
   return [
-    ['ETag', quoted(eTag)],
-    ['x-oss-hash-crc64ecma', crc64],
+    ['ETag', quoted(record.eTag)],
+    ['x-oss-hash-crc64ecma', record.crc64],
+    ...encryptionHeaders(record.encryption),
   ]
 }
 
@@ -90,15 +122,44 @@ export const getObject: Operation = {
   action: 'oss:GetObject',
   run(context) {
     const { request } = context
-    const record = followLink(context, objectOf(context))
-    const headers = overrideHeaders(describeObject(record), request, context.caller !== undefined)
+    const name = objectOf(context)
+    const record = followLink(context, name)
+    const described = [...describeObject(record), ...describeVersion(context, name, record)]
+    const headers = overrideHeaders(described, request, context.caller !== undefined)
     if (checkConditions(record, request.header) === 'not_modified') return notModified(record)
+    checkReadable(context, name, record)
     const range = readRange(request.header('range'), request.header('x-oss-range-behavior'), record.size)
     const { start, end } = range ?? { start: 0, end: record.size - 1 }
     const body = openContent(context, record, { start, end })
+    if (range === undefined && isCompressed(request, record)) return compressed(headers, body)
     if (range === undefined) return { status: 200, headers, body }
     return { status: 206, headers: [...headers, ['Content-Range', `bytes ${start}-${end}/${record.size}`]], body }
   },
+}
+
+const COMPRESSED = new Set(
+  `text/cache-manifest text/xml text/plain text/css text/json application/javascript application/x-javascript
+  application/rss+xml application/json`.split(/\s+/),
+)
+const MIN_COMPRESSED_BYTES = 1024
+
+/** Texts are compressed for who says that it can read that. https://help.aliyun.com/zh/oss/developer-reference/getobject */
+function isCompressed(request: OssRequest, record: ObjectRecord): boolean {
+  const accepted = request
+    .header('accept-encoding')
+    ?.split(',')
+    .map((one) => one.trim().split(';')[0])
+  const type = contentTypeOf(record.headers).split(';')[0]?.trim() ?? ''
+  const encoded = record.headers.some(([name]) => name === 'content-encoding')
+  return (
+    (accepted?.includes('gzip') ?? false) && COMPRESSED.has(type) && record.size >= MIN_COMPRESSED_BYTES && !encoded
+  )
+}
+
+/** The ETag and the sum are those of other bytes. */
+function compressed(headers: Headers, body: Content): Reply {
+  const kept = headers.filter(([name]) => !['ETag', 'Content-MD5', 'Accept-Ranges'].includes(name))
+  return { status: 200, headers: [...kept, ['Vary', 'Accept-Encoding']], body, gzip: true }
 }
 
 /** Pins the blobs in the same turn in which the record was read, so that nothing can remove them in between. */
@@ -118,8 +179,10 @@ function notModified(record: ObjectRecord): Reply {
 export const headObject: Operation = {
   action: 'oss:GetObject',
   run(context) {
-    const record = followLink(context, objectOf(context))
-    const headers = overrideHeaders(describeObject(record), context.request, context.caller !== undefined)
+    const name = objectOf(context)
+    const record = followLink(context, name)
+    const described = [...describeObject(record), ...describeVersion(context, name, record)]
+    const headers = overrideHeaders(described, context.request, context.caller !== undefined)
     if (checkConditions(record, context.request.header) === 'not_modified') return notModified(record)
     return { status: 200, headers: [...headers, ['Content-Length', String(record.size)]] }
   },
@@ -128,10 +191,12 @@ export const headObject: Operation = {
 export const getObjectMeta: Operation = {
   action: 'oss:GetObject',
   run(context) {
-    const record = followLink(context, objectOf(context))
+    const name = objectOf(context)
+    const record = followLink(context, name)
     const kept = ['ETag', 'Last-Modified', 'x-oss-hash-crc64ecma']
-    const headers = describeObject(record).filter(([name]) => kept.includes(name))
-    return { status: 200, headers: [...headers, ['Content-Length', String(record.size)]] }
+    const headers = describeObject(record).filter(([header]) => kept.includes(header))
+    const version = versionHeaders(context, name, record)
+    return { status: 200, headers: [...headers, ...version, ['Content-Length', String(record.size)]] }
   },
 }
 
@@ -140,7 +205,7 @@ export const getObjectMeta: Operation = {
  * the target is asked again: a link alone must not open it.
  */
 function followLink(context: Context, name: ObjectName): ObjectRecord {
-  const link = existingObject(context, name)
+  const link = existingObject(context, name, versionOf(context))
   if (link.target === undefined) return link
   const target = { bucket: name.bucket, key: link.target }
   context.authorize('oss:GetObject', target)
@@ -153,106 +218,16 @@ function followLink(context: Context, name: ObjectName): ObjectRecord {
     type: 'Symlink',
     headers: link.headers.length > 0 ? link.headers : record.headers,
     lastModifiedAt,
+    ...versionName(link),
   }
 }
 
-export const deleteObject: Operation = {
-  action: 'oss:DeleteObject',
-  async run(context) {
-    const name = objectOf(context)
-    context.store.bucket(name.bucket)
-    await context.store.removeObject(name)
-    return { status: 204 }
-  },
+function versionName({ versionId, sequence }: VersionName): VersionName {
+  return { ...(versionId !== undefined && { versionId }), ...(sequence !== undefined && { sequence }) }
 }
 
-const MAX_DELETED = 1000
-
-export const deleteMultipleObjects: Operation = {
-  async run(context) {
-    const { request, store } = context
-    const bucket = bucketOf(context)
-    store.bucket(bucket)
-    if (request.header('content-md5') === undefined) {
-      throw new OssError('MissingArgument', { ArgumentName: 'Content-MD5' })
-    }
-    const body = await readXmlBody(request, 'Delete')
-    const objects = body.all('Object')
-    if (objects.length === 0 || objects.length > MAX_DELETED) throw new OssError('MalformedXML')
-    if (objects.some((object) => object.value('VersionId')))
-      throw new OssError('NotImplemented', { Element: 'VersionId' })
-    const keys = objects.map((object) => checkKey(object.value('Key') ?? ''))
-    for (const key of keys) context.authorize('oss:DeleteObject', { bucket, key })
-    for (const key of keys) await store.removeObject({ bucket, key })
-    if (body.value('Quiet')?.trim() === 'true') return xmlReply(writeXml('DeleteResult', {}))
-    const encode = nameEncoder(request)
-    const type = request.param('encoding-type') || undefined
-    return xmlReply(
-      writeXml('DeleteResult', { EncodingType: type, Deleted: keys.map((key) => ({ Key: encode(key) })) }),
-    )
-  },
-}
-
-export const putObjectAcl: Operation = {
-  action: 'oss:PutObjectAcl',
-  async run(context) {
-    const { request, store } = context
-    if (request.header('x-oss-object-acl') === undefined) {
-      throw new OssError('MissingArgument', { ArgumentName: 'x-oss-object-acl' })
-    }
-    store.bucket(bucketOf(context))
-    await store.changeObject(objectOf(context), { acl: readObjectAcl(request) })
-    return { status: 200 }
-  },
-}
-
-export const getObjectAcl: Operation = {
-  action: 'oss:GetObjectAcl',
-  run: (context) => aclReply(context, existingObject(context, objectOf(context)).acl),
-}
-
-export const putSymlink: Operation = {
-  action: 'oss:PutObject',
-  async run(context) {
-    const name = objectOf(context)
-    const target = readTarget(context.request)
-    const overwrite = readOverwrite(context, name)
-    const record: ObjectRecord = {
-      ...readSettings(context.request),
-      type: 'Symlink',
-      size: 0,
-      eTag: createHash('md5').update(target).digest('hex').toUpperCase(),
-      crc64: '0',
-      blobs: [],
-      lastModifiedAt: context.now(),
-      target,
-    }
-    await context.store.putObject(name, record, overwrite)
-    announce(context, 'PutSymlink', name, record)
-    return { status: 200, headers: [['ETag', quoted(record.eTag)]] }
-  },
-}
-
-function readTarget(request: OssRequest): string {
-  const encoded = request.header('x-oss-symlink-target')
-  if (encoded === undefined) throw new OssError('MissingArgument', { ArgumentName: 'x-oss-symlink-target' })
-  try {
-    return checkKey(decodeURIComponent(encoded))
-  } catch {
-    throw invalidArgument('x-oss-symlink-target', encoded.slice(0, 64), 'The symbolic link target is not valid.')
-  }
-}
-
-export const getSymlink: Operation = {
-  action: 'oss:GetObject',
-  run(context) {
-    const record = existingObject(context, objectOf(context))
-    if (record.target === undefined) throw new OssError('NotSymlink', { Key: objectOf(context).key })
-    const headers: Headers = [
-      ['x-oss-symlink-target', encodeURIComponent(record.target).replaceAll('%2F', '/')],
-      ['ETag', quoted(record.eTag)],
-      ['Last-Modified', new Date(record.lastModifiedAt).toUTCString()],
-    ]
-    return { status: 200, headers }
-  },
+/** Which version is read, and how far it is restored. */
+function describeVersion(context: Context, name: ObjectName, record: ObjectRecord): Headers {
+  const state = restorationState(record, context.now())
+  return [...versionHeaders(context, name, record), ...(state === undefined ? [] : [['x-oss-restore', state] as const])]
 }

@@ -15,11 +15,34 @@ export type BucketAcl = 'private' | 'public-read' | 'public-read-write'
 /** The same for one object; `default` means what the bucket says. */
 export type ObjectAcl = BucketAcl | 'default'
 
+/** Whether overwritten and deleted objects are kept; absent where that was never asked for. */
+export type Versioning = 'Enabled' | 'Suspended'
+
+/** A retention that was begun, and has become final where it is locked. */
+export interface WormRecord {
+  readonly id: string
+  readonly state: 'InProgress' | 'Locked'
+  readonly days: number
+  readonly createdAt: number
+}
+
 export interface BucketRecord {
   readonly createdAt: number
   readonly acl: BucketAcl
   readonly cors: readonly CorsRule[]
+  readonly corsVary?: boolean
+  /** Standard when absent. */
+  readonly storageClass?: StorageClass
+  /** LRS when absent. */
+  readonly redundancy?: Redundancy
+  readonly versioning?: Versioning
+  readonly worm?: WormRecord | undefined
+  /** Documents that are kept as they were checked, by the parameter that names them; some have an id behind a slash. */
+  readonly settings?: Readonly<Record<string, string>>
 }
+
+/** How many zones hold the bytes. */
+export type Redundancy = 'LRS' | 'ZRS'
 
 /** Names in lower case and values as the bytes on the wire (latin1), so that they come back exactly as they were sent. */
 export type StoredHeaders = readonly (readonly [name: string, value: string])[]
@@ -30,12 +53,44 @@ export interface ObjectSettings {
   readonly headers: StoredHeaders
   readonly acl: ObjectAcl
   readonly storageClass: StorageClass
+  readonly tags?: Tags
+  readonly encryption?: Encryption
 }
 
-export type StorageClass = 'Standard' | 'IA'
+export type StorageClass = 'Standard' | 'IA' | 'Archive' | 'ColdArchive' | 'DeepColdArchive'
 
-export interface ObjectRecord extends ObjectSettings {
-  readonly type: 'Normal' | 'Multipart' | 'Symlink'
+/** Tags of a bucket or an object, in the order in which they were given. */
+export type Tags = readonly (readonly [key: string, value: string])[]
+
+/** What is answered about encryption at rest; the bytes themselves are stored as they came. */
+export interface Encryption {
+  readonly algorithm: string
+  readonly keyId?: string
+  readonly dataAlgorithm?: string
+}
+
+/** Makes an archived object readable from one moment to another. */
+export interface Restoration {
+  readonly readyAt: number
+  readonly expiresAt: number
+}
+
+/** Which version of its key this is; absent on what was written while the bucket kept no versions. */
+export interface VersionName {
+  readonly versionId?: string
+  /** Grows with each version of a key. */
+  readonly sequence?: number
+}
+
+/** A version that says that there is no object. */
+export interface DeleteMarker extends VersionName {
+  readonly type: 'DeleteMarker'
+  readonly lastModifiedAt: number
+}
+
+export interface ObjectRecord extends ObjectSettings, VersionName {
+  readonly type: 'Normal' | 'Multipart' | 'Symlink' | 'Appendable'
+  readonly restoration?: Restoration
   readonly size: number
   /** Upper-case hexadecimal, without quotes. */
   readonly eTag: string

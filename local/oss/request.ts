@@ -33,9 +33,16 @@ export function newRequestId(): string {
   return randomBytes(12).toString('hex').toUpperCase()
 }
 
-/** Reads method, bucket, key and query; throws where they cannot be. */
-export function readRequest(message: IncomingMessage, id: string, receivedAt: number): OssRequest {
-  const url = message.url ?? '/'
+/** Reads method, bucket, key and query; throws where they cannot be. `boundTo` knows the domains of buckets. */
+export function readRequest(
+  message: IncomingMessage,
+  id: string,
+  receivedAt: number,
+  boundTo: (domain: string) => string | undefined = () => undefined,
+): OssRequest {
+  // Clients with a proxy name the whole address. https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+  const [, named, rest] = /^https?:\/\/([^/?]*)(.*)$/i.exec(message.url ?? '/') ?? []
+  const url = rest ?? message.url ?? '/'
   const mark = url.indexOf('?')
   const path = mark < 0 ? url : url.slice(0, mark)
   const query = mark < 0 ? [] : readQuery(url.slice(mark + 1))
@@ -43,7 +50,7 @@ export function readRequest(message: IncomingMessage, id: string, receivedAt: nu
     message,
     id,
     method: message.method ?? 'GET',
-    ...readResource(path, message.headers.host ?? ''),
+    ...readResource(path, named ?? message.headers.host ?? '', boundTo),
     query,
     sourceIp: (message.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
     receivedAt,
@@ -76,13 +83,18 @@ function decode(text: string): string {
 }
 
 /** `bucket.` before a name under which this service is known; other names carry the bucket in the path. */
-const VIRTUAL_HOST = /^([^.]+)\.(?:localhost|oss-[a-z0-9-]+\.aliyuncs\.com)$/i
+const VIRTUAL_HOST = /^([^.]+)\.(?:localhost|127\.0\.0\.1|oss-[a-z0-9-]+\.aliyuncs\.com)$/i
 
-function readResource(path: string, host: string): Pick<OssRequest, 'bucket' | 'key'> {
-  const named = VIRTUAL_HOST.exec(host.replace(/:\d+$/, ''))?.[1]
+function readResource(
+  path: string,
+  host: string,
+  boundTo: (domain: string) => string | undefined,
+): Pick<OssRequest, 'bucket' | 'key'> {
+  const domain = host.replace(/:\d+$/, '').toLowerCase()
+  const named = VIRTUAL_HOST.exec(domain)?.[1] ?? boundTo(domain)
   // Not the URL class: it would fold `..`, which is part of a key like any other text.
   const rest = path.startsWith('/') ? path.slice(1) : path
-  if (named !== undefined) return { bucket: checkBucketName(named.toLowerCase()), key: readKey(rest) }
+  if (named !== undefined) return { bucket: checkBucketName(named), key: readKey(rest) }
   if (rest === '') return { bucket: undefined, key: undefined }
   const slash = rest.indexOf('/')
   const bucket = slash < 0 ? rest : rest.slice(0, slash)
@@ -97,14 +109,27 @@ export function checkBucketName(name: string): string {
   return name
 }
 
+/**
+ * The same request where the path begins with the bucket that the host names already, as some clients send it to an
+ * address; only the signature tells which of the two was meant.
+ */
+export function withoutRepeatedBucket(request: OssRequest): OssRequest | undefined {
+  const { bucket, key, message } = request
+  if (bucket === undefined || key === undefined) return undefined
+  if (!VIRTUAL_HOST.test((message.headers.host ?? '').replace(/:\d+$/, ''))) return undefined
+  if (key === bucket || key === `${bucket}/`) return { ...request, key: undefined }
+  return key.startsWith(`${bucket}/`) ? { ...request, key: checkKey(key.slice(bucket.length + 1)) } : undefined
+}
+
 function readKey(encoded: string): string | undefined {
   if (encoded === '') return undefined
   return checkKey(decodeKey(encoded))
 }
 
-function decodeKey(encoded: string): string {
+/** A key as paths and copy sources carry it; the SDK of Go writes a space as `+`, and the service reads it so. */
+export function decodeKey(encoded: string): string {
   try {
-    return decodeURIComponent(encoded)
+    return decodeURIComponent(encoded.replaceAll('+', ' '))
   } catch {
     throw new OssError('InvalidObjectName', { ObjectName: encoded.slice(0, 64) })
   }

@@ -7,13 +7,14 @@ import type { OssRequest } from './request.ts'
  * Text here is latin1 on purpose: header values are the bytes on the wire, and the resource is turned into the same.
  */
 const SIGNED_PARAMETERS = new Set(
-  `acl append asyncFetch bucketInfo callback callback-var cname comp continuation-token cors delete encryption endTime
-  group inventory inventoryId lifecycle link live location logging metaQuery objectInfo objectMeta partNumber policy
-  position qos qosInfo referer regionList replication replicationLocation replicationProgress requestPayment
-  resourceGroup response-cache-control response-content-disposition response-content-encoding
-  response-content-language response-content-type response-expires restore security-token sequential startTime stat
-  status style styleName symlink tagging transferAcceleration uploadId uploads versionId versioning versions vod website
-  worm wormExtend wormId x-oss-ac-forward-allow x-oss-ac-source-ip x-oss-ac-subnet-mask x-oss-ac-vpc-id x-oss-process
+  `accessmonitor acl append asyncFetch bucketArchiveDirectRead bucketInfo callback callback-var cname comp
+  continuation-token cors delete encryption endTime group httpsConfig img inventory inventoryId lifecycle link live
+  location logging metaQuery objectInfo objectMeta partNumber policy policyStatus position publicAccessBlock qos qosInfo
+  referer regionList regions replication replicationLocation replicationProgress requestPayment resourceGroup
+  response-cache-control response-content-disposition response-content-encoding response-content-language
+  response-content-type response-expires restore rtc security-token sequential startTime stat status style styleName
+  symlink tagging transferAcceleration uploadId uploads versionId versioning versions vod website worm wormExtend wormId
+  x-oss-ac-forward-allow x-oss-ac-source-ip x-oss-ac-subnet-mask x-oss-ac-vpc-id x-oss-async-process x-oss-process
   x-oss-request-payer x-oss-traffic-limit x-oss-write-get-object-response`.split(/\s+/),
 )
 
@@ -39,7 +40,9 @@ function canonicalHeadersV1(request: OssRequest): readonly string[] {
 function canonicalResourceV1(request: OssRequest): string {
   const path = request.bucket === undefined ? '/' : `/${request.bucket}/${request.key ?? ''}`
   const signed = request.query.filter((item) => SIGNED_PARAMETERS.has(item.name))
-  const pairs = signed.map(({ name, value }) => (value === '' ? name : `${name}=${value}`)).sort()
+  // By name alone: `callback=` would come after `callback-var=`.
+  const sorted = signed.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  const pairs = sorted.map(({ name, value }) => (value === '' ? name : `${name}=${value}`))
   return Buffer.from(pairs.length === 0 ? path : `${path}?${pairs.join('&')}`).toString('latin1')
 }
 

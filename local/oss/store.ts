@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Blobs, type DiskHook, openBlobs } from './blobs.ts'
+import { type Blob, type Blobs, type DiskHook, openBlobs } from './blobs.ts'
 import { OssError } from './errors.ts'
 import type { BucketRecord, ObjectRecord } from './records.ts'
 import {
@@ -12,6 +12,20 @@ import {
   type Tables,
 } from './tables.ts'
 import { openUploads, type Uploads } from './uploads.ts'
+import {
+  bury,
+  erase,
+  type ListedVersion,
+  listVersions,
+  lookUp,
+  type Overwrite,
+  type Placed,
+  place,
+  type Removed,
+  refuseOverwrite,
+  replace,
+  type Version,
+} from './versions.ts'
 
 export interface ListedBucket {
   readonly name: string
@@ -22,9 +36,6 @@ export interface ListedObject {
   readonly key: string
   readonly record: ObjectRecord
 }
-
-/** Whether an existing object may be replaced. */
-export type Overwrite = 'allowed' | 'forbidden'
 
 /**
  * The index and the blobs that it names. Bytes are on disk before the index names them and every change of the index is
@@ -38,14 +49,34 @@ export interface Store {
   findBucket(name: string): BucketRecord | undefined
   buckets(): readonly ListedBucket[]
   createBucket(name: string, record: BucketRecord): Promise<void>
-  changeBucket(name: string, change: Partial<BucketRecord>): Promise<void>
+  /** Changes what is known of a bucket, by values or by what `change` makes of the present ones. */
+  changeBucket(
+    name: string,
+    change: Partial<BucketRecord> | ((old: BucketRecord) => Partial<BucketRecord>),
+  ): Promise<void>
   removeBucket(name: string): Promise<void>
+  /** The current version, unless that is a delete marker. */
   findObject(name: ObjectName): ObjectRecord | undefined
-  /** Stores an object; if that is refused, its blobs go. */
-  putObject(name: ObjectName, record: ObjectRecord, overwrite: Overwrite): Promise<void>
-  /** Changes what is known of an object, not its bytes. */
-  changeObject(name: ObjectName, change: Pick<ObjectRecord, 'acl'>): Promise<void>
-  removeObject(name: ObjectName): Promise<void>
+  /** A version by its name, or the latest; delete markers too. */
+  findVersion(name: ObjectName, versionId?: string): Version | undefined
+  /** Stores an object and tells what it became; if that is refused, its blobs go. */
+  putObject(name: ObjectName, record: ObjectRecord, overwrite: Overwrite): Promise<ObjectRecord>
+  /** Adds bytes to the current version, or makes it: `build` looks at what is there and may refuse. */
+  appendObject(
+    name: ObjectName,
+    blobs: readonly Blob[],
+    build: (existing: ObjectRecord | undefined) => ObjectRecord,
+  ): Promise<ObjectRecord>
+  /** Changes what is known of a version, not its bytes; `change` may refuse. */
+  changeObject(
+    name: ObjectName,
+    versionId: string | undefined,
+    change: (old: ObjectRecord) => Partial<ObjectRecord>,
+  ): Promise<ObjectRecord>
+  /** Deletes a key, or one version of it for good. */
+  removeObject(name: ObjectName, versionId: string | undefined, at: number): Promise<Removed>
+  /** All versions of a bucket by key, the latest of each first, from a key on (inclusive). */
+  versions(bucket: string, prefix: string, from: Buffer): Iterable<ListedVersion>
   /** Objects of a bucket in the byte order of their keys, from a key on (inclusive). */
   objects(bucket: string, prefix: string, from: Buffer): Iterable<ListedObject>
   close(): Promise<void>
@@ -71,6 +102,9 @@ export async function openStore(dir: string, disk?: DiskHook): Promise<Store> {
 function referencedBlobs(tables: Tables): ReadonlySet<string> {
   const names = new Set<string>()
   for (const { value } of tables.objects.getRange({})) for (const blob of value.blobs) names.add(blob.name)
+  for (const { value } of tables.versions.getRange({})) {
+    if (value.type !== 'DeleteMarker') for (const blob of value.blobs) names.add(blob.name)
+  }
   for (const { value } of tables.parts.getRange({})) for (const blob of value.blobs) names.add(blob.name)
   return names
 }
@@ -78,7 +112,7 @@ function referencedBlobs(tables: Tables): ReadonlySet<string> {
 function bucketStore(tables: Tables) {
   const isEmpty = (bucket: string) => {
     const range = { ...bucketRange(bucket, '', Buffer.alloc(0)), limit: 1 }
-    return tables.objects.getKeysCount(range) + tables.uploads.getKeysCount(range) === 0
+    return [tables.objects, tables.versions, tables.uploads].every((table) => table.getKeysCount(range) === 0)
   }
   return {
     bucket: (name: string) => existingBucket(tables, name),
@@ -88,9 +122,10 @@ function bucketStore(tables: Tables) {
       tables.transaction(() => {
         if (tables.buckets.get(bucketKey(name)) === undefined) void tables.buckets.put(bucketKey(name), record)
       }),
-    changeBucket: (name: string, change: Partial<BucketRecord>) =>
+    changeBucket: (name: string, change: Partial<BucketRecord> | ((old: BucketRecord) => Partial<BucketRecord>)) =>
       tables.transaction(() => {
-        void tables.buckets.put(bucketKey(name), { ...existingBucket(tables, name), ...change })
+        const old = existingBucket(tables, name)
+        void tables.buckets.put(bucketKey(name), { ...old, ...(typeof change === 'function' ? change(old) : change) })
       }),
     removeBucket: (name: string) =>
       tables.transaction(() => {
@@ -103,37 +138,48 @@ function bucketStore(tables: Tables) {
 
 function objectStore(tables: Tables, blobs: Blobs) {
   const findObject = (name: ObjectName) => tables.objects.get(objectKey(name))
+
+  /** Blobs that a change displaced go after it; those of a change that is refused go as well. */
+  async function change<Result>(added: readonly Blob[], action: () => Placed<Result>): Promise<Result> {
+    const { result, dropped } = await tables.transaction(action).catch((error: unknown) => {
+      blobs.drop(added)
+      throw error
+    })
+    blobs.drop(dropped)
+    return result
+  }
+
   return {
     findObject,
-    async putObject(name: ObjectName, record: ObjectRecord, overwrite: Overwrite) {
-      const replaced = await tables
-        .transaction(() => {
-          existingBucket(tables, name.bucket)
-          const old = findObject(name)
-          if (old && overwrite === 'forbidden') throw new OssError('FileAlreadyExists')
-          void tables.objects.put(objectKey(name), record)
-          return old
-        })
-        .catch((error: unknown) => {
-          blobs.drop(record.blobs)
-          throw error
-        })
-      if (replaced) blobs.drop(replaced.blobs)
-    },
-    changeObject: (name: ObjectName, change: Pick<ObjectRecord, 'acl'>) =>
-      tables.transaction(() => {
-        const old = findObject(name)
-        if (old === undefined) throw new OssError('NoSuchKey', { Key: name.key })
-        void tables.objects.put(objectKey(name), { ...old, ...change })
+    findVersion: (name: ObjectName, versionId?: string) => lookUp(tables, name, versionId),
+    putObject: (name: ObjectName, record: ObjectRecord, overwrite: Overwrite) =>
+      change(record.blobs, () => {
+        refuseOverwrite(tables, name, overwrite)
+        return place(tables, name, record)
       }),
-    async removeObject(name: ObjectName) {
-      const removed = await tables.transaction(() => {
+    appendObject: (name: ObjectName, added: readonly Blob[], build: (old?: ObjectRecord) => ObjectRecord) =>
+      change(added, () => {
         const old = findObject(name)
-        if (old) void tables.objects.remove(objectKey(name))
-        return old
-      })
-      if (removed) blobs.drop(removed.blobs)
-    },
+        const record = build(old)
+        if (old === undefined) return place(tables, name, record)
+        replace(tables, name, record)
+        return { result: record, dropped: [] }
+      }),
+    changeObject: (
+      name: ObjectName,
+      versionId: string | undefined,
+      build: (old: ObjectRecord) => Partial<ObjectRecord>,
+    ) =>
+      tables.transaction(() => {
+        const old = lookUp(tables, name, versionId)
+        if (old === undefined || old.type === 'DeleteMarker') throw new OssError('NoSuchKey', { Key: name.key })
+        const record = { ...old, ...build(old) }
+        replace(tables, name, record)
+        return record
+      }),
+    removeObject: (name: ObjectName, versionId: string | undefined, at: number) =>
+      change([], () => (versionId === undefined ? bury(tables, name, at) : erase(tables, name, versionId, at))),
+    versions: (bucket: string, prefix: string, from: Buffer) => listVersions(tables, bucket, prefix, from),
     *objects(bucket: string, prefix: string, from: Buffer): Iterable<ListedObject> {
       const nameBytes = Buffer.byteLength(bucket) + 1
       for (const { key, value } of tables.objects.getRange(bucketRange(bucket, prefix, from))) {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Database, open } from 'lmdb'
 import { OssError } from './errors.ts'
-import type { BucketRecord, ObjectRecord, PartRecord, UploadRecord } from './records.ts'
+import type { BucketRecord, DeleteMarker, ObjectRecord, PartRecord, UploadRecord } from './records.ts'
 
 /** Names one object. */
 export interface ObjectName {
@@ -17,7 +17,10 @@ export interface UploadName extends ObjectName {
 /** The tables of the index; keys are bytes, so that ranges run in the byte order of UTF-8. */
 export interface Tables {
   readonly buckets: Database<BucketRecord, Buffer>
+  /** The current version of each key that has one which is no delete marker. */
   readonly objects: Database<ObjectRecord, Buffer>
+  /** All other versions, the latest of a key first. */
+  readonly versions: Database<ObjectRecord | DeleteMarker, Buffer>
   readonly uploads: Database<UploadRecord, Buffer>
   readonly parts: Database<PartRecord, Buffer>
   /** Runs in one write transaction, after everything written before; must throw before its first write or not at all. */
@@ -33,6 +36,7 @@ export function openTables(dir: string): Tables {
   return {
     buckets: root.openDB({ name: 'buckets', keyEncoding: 'binary' }),
     objects: root.openDB({ name: 'objects', keyEncoding: 'binary' }),
+    versions: root.openDB({ name: 'versions', keyEncoding: 'binary' }),
     uploads: root.openDB({ name: 'uploads', keyEncoding: 'binary' }),
     parts: root.openDB({ name: 'parts', keyEncoding: 'binary' }),
     transaction: (action) => root.transaction(action),
@@ -50,6 +54,11 @@ export function bucketKey(bucket: string): Buffer {
 /** Key of an object's row. */
 export function objectKey({ bucket, key }: ObjectName): Buffer {
   return Buffer.from(`${bucket}\0${key}`)
+}
+
+/** Key of a version's row; later versions of a key come first. */
+export function versionKey({ bucket, key }: ObjectName, sequence: number): Buffer {
+  return Buffer.from(`${bucket}\0${key}\0${(Number.MAX_SAFE_INTEGER - sequence).toString(16).padStart(14, '0')}`)
 }
 
 /** Key of an upload's row; uploads of one key lie together. */

@@ -1,7 +1,8 @@
 import type { Blobs } from './blobs.ts'
 import { OssError } from './errors.ts'
 import type { ObjectRecord, PartRecord, UploadRecord } from './records.ts'
-import { bucketRange, existingBucket, objectKey, partKey, type Tables, type UploadName, uploadKey } from './tables.ts'
+import { bucketRange, existingBucket, partKey, type Tables, type UploadName, uploadKey } from './tables.ts'
+import { type Overwrite, place, refuseOverwrite } from './versions.ts'
 
 export interface ListedUpload extends UploadName {
   readonly record: UploadRecord
@@ -25,7 +26,8 @@ export interface Uploads {
   /** Turns an upload into the object that `build` makes of it; parts that are not in it go. */
   complete(
     name: UploadName,
-    build: (parts: readonly NumberedPart[], upload: UploadRecord, existing: ObjectRecord | undefined) => ObjectRecord,
+    overwrite: Overwrite,
+    build: (parts: readonly NumberedPart[], upload: UploadRecord) => ObjectRecord,
   ): Promise<ObjectRecord>
   abort(name: UploadName): Promise<void>
 }
@@ -80,16 +82,15 @@ export function openUploads(tables: Tables, blobs: Blobs): Uploads {
         })
       if (replaced) blobs.drop(replaced.blobs)
     },
-    async complete(name, build) {
+    async complete(name, overwrite, build) {
       const { record, superfluous } = await tables.transaction(() => {
         const stored = parts(name)
-        const existing = tables.objects.get(objectKey(name))
-        const record = build(stored, get(name), existing)
-        void tables.objects.put(objectKey(name), record)
+        refuseOverwrite(tables, name, overwrite)
+        const { result: record, dropped } = place(tables, name, build(stored, get(name)))
         forget(name, stored)
         const used = new Set(record.blobs.map((blob) => blob.name))
-        const before = [...stored.flatMap(({ part }) => part.blobs), ...(existing?.blobs ?? [])]
-        return { record, superfluous: before.filter((blob) => !used.has(blob.name)) }
+        const unused = stored.flatMap(({ part }) => part.blobs).filter((blob) => !used.has(blob.name))
+        return { record, superfluous: [...unused, ...dropped] }
       })
       blobs.drop(superfluous)
       return record

@@ -3,6 +3,7 @@ import { CredentialError, type Credentials, type Identity, type RefusedCredentia
 import { invalidArgument, OssError, type OssErrorCode } from './errors.ts'
 import type { OssRequest } from './request.ts'
 import { signV1, stringToSignV1 } from './sign-v1.ts'
+import { signV2, stringToSignV2 } from './sign-v2.ts'
 import { canonicalRequestV4, type EmptyValues, type ScopeV4, signV4, stringToSignV4 } from './sign-v4.ts'
 
 export interface VerifyOptions {
@@ -17,17 +18,20 @@ export interface VerifyOptions {
 export function authenticate(request: OssRequest, options: VerifyOptions): Identity | undefined {
   const authorization = request.header('authorization')
   if (authorization?.startsWith('OSS4-HMAC-SHA256 ')) return verifyHeaderV4(request, authorization, options)
+  if (authorization?.startsWith('OSS2 ')) return verifyHeaderV2(request, authorization, options)
   if (authorization?.startsWith('OSS ')) return verifyHeaderV1(request, authorization, options)
   if (authorization !== undefined) {
     throw invalidArgument('Authorization', authorization.slice(0, 32), 'Authorization header is invalid.')
   }
   const has = (name: string) => request.param(name) !== undefined
+  if (request.param('x-oss-signature-version') === 'OSS2') return verifyUrlV2(request, options)
   if (has('x-oss-signature-version') || has('x-oss-signature')) return verifyUrlV4(request, options)
   if (has('OSSAccessKeyId') || has('Signature')) return verifyUrlV1(request, options)
   return undefined
 }
 
-const MAX_SKEW_MS = 15 * 60_000
+/** How far a date may be from the clock. */
+export const MAX_SKEW_MS = 15 * 60_000
 const MAX_URL_SECONDS = 604_800
 
 function verifyHeaderV1(request: OssRequest, authorization: string, options: VerifyOptions): Identity {
@@ -62,6 +66,54 @@ function verifyUrlV1(request: OssRequest, options: VerifyOptions): Identity {
 function compareV1(request: OssRequest, identity: Identity, signature: string, date: string): void {
   const text = stringToSignV1(request, date)
   if (equal(signature, signV1(identity.accessKeySecret, text))) return
+  throw mismatch(identity, signature, text)
+}
+
+function verifyHeaderV2(request: OssRequest, authorization: string, options: VerifyOptions): Identity {
+  const fields = new Map(
+    authorization
+      .slice('OSS2 '.length)
+      .split(',')
+      .map((field) => field.trim().split(/:(.*)/s))
+      .map(([name = '', value = '']) => [name, value]),
+  )
+  const accessKeyId = fields.get('AccessKeyId')
+  const signature = fields.get('Signature')
+  if (!accessKeyId || !signature) {
+    throw invalidArgument('Authorization', authorization.slice(0, 32), 'Authorization header is invalid.')
+  }
+  const date = request.header('x-oss-date') ?? request.header('date') ?? ''
+  checkSkew(date, Date.parse(date), options)
+  const identity = findIdentity(accessKeyId, request.header('x-oss-security-token'), options.credentials)
+  compareV2(request, identity, signature, date, readAdditional(fields.get('AdditionalHeaders')))
+  return identity
+}
+
+function verifyUrlV2(request: OssRequest, options: VerifyOptions): Identity {
+  const accessKeyId = request.param('x-oss-access-key-id')
+  const signature = request.param('x-oss-signature')
+  const expires = request.param('x-oss-expires') ?? ''
+  if (!accessKeyId || !signature || !/^\d{1,12}$/.test(expires)) {
+    const message =
+      'Query-string authentication requires the x-oss-signature, x-oss-expires and x-oss-access-key-id parameters'
+    throw new OssError('AccessDenied', {}, message)
+  }
+  checkExpiry(Number(expires) * 1000, options.now())
+  const token = request.param('x-oss-security-token') ?? request.param('security-token')
+  const identity = findIdentity(accessKeyId, token ?? request.header('x-oss-security-token'), options.credentials)
+  compareV2(request, identity, signature, expires, readAdditional(request.param('x-oss-additional-headers')))
+  return identity
+}
+
+function compareV2(
+  request: OssRequest,
+  identity: Identity,
+  signature: string,
+  date: string,
+  additional: readonly string[],
+): void {
+  const text = stringToSignV2(request, date, additional)
+  if (equal(signature, signV2(identity.accessKeySecret, text))) return
   throw mismatch(identity, signature, text)
 }
 
@@ -140,7 +192,13 @@ function compareV4(request: OssRequest, identity: Identity, claim: ClaimV4): voi
   throw mismatch(identity, claim.signature, bare.text, { CanonicalRequest: canonical })
 }
 
-function mismatch(identity: Identity, signature: string, text: string, more: Record<string, string> = {}): OssError {
+/** A signature that is not the one over this text. */
+export function mismatch(
+  identity: Identity,
+  signature: string,
+  text: string,
+  more: Record<string, string> = {},
+): OssError {
   const bytes = Buffer.from(text, 'latin1')
   return new OssError('SignatureDoesNotMatch', {
     OSSAccessKeyId: identity.accessKeyId,
@@ -152,7 +210,7 @@ function mismatch(identity: Identity, signature: string, text: string, more: Rec
 }
 
 /** Compares the texts, not what base64 decodes to: two texts can decode to the same bytes. */
-function equal(given: string, wanted: string): boolean {
+export function equal(given: string, wanted: string): boolean {
   const a = Buffer.from(given)
   const b = Buffer.from(wanted)
   return a.length === b.length && timingSafeEqual(a, b)
@@ -165,7 +223,8 @@ const REFUSALS: Readonly<Record<RefusedCredential, OssErrorCode>> = {
   token_expired: 'SecurityTokenExpired',
 }
 
-function findIdentity(accessKeyId: string, token: string | undefined, credentials: Credentials): Identity {
+/** Whose key this is. */
+export function findIdentity(accessKeyId: string, token: string | undefined, credentials: Credentials): Identity {
   try {
     return credentials.find(accessKeyId, token)
   } catch (error) {
@@ -180,7 +239,10 @@ function readField(field: string): readonly [string, string] {
 }
 
 /** `AccessKeyId/YYYYMMDD/region/oss/aliyun_v4_request`, for our region. */
-function readCredential(text: string, region: string): { readonly accessKeyId: string; readonly scope: ScopeV4 } {
+export function readCredential(
+  text: string,
+  region: string,
+): { readonly accessKeyId: string; readonly scope: ScopeV4 } {
   const [accessKeyId, date, given, product, terminator, ...rest] = text.split('/')
   const complete = accessKeyId && date && product === 'oss' && terminator === 'aliyun_v4_request' && rest.length === 0
   if (!complete) throw invalidArgument('Credential', text.slice(0, 128), 'The credential scope is invalid.')
@@ -192,12 +254,14 @@ function readAdditional(text: string | undefined): readonly string[] {
   return text ? text.toLowerCase().split(';') : []
 }
 
-function checkScopeDate(scope: ScopeV4, time: string): void {
+/** The day of a credential must be the one on which it was used. */
+export function checkScopeDate(scope: ScopeV4, time: string): void {
   if (time.slice(0, 8) === scope.date) return
   throw invalidArgument('Credential', scope.date, 'The date of the credential must be the day of x-oss-date.')
 }
 
-function checkSkew(text: string, at: number, options: VerifyOptions): void {
+/** Refuses a time that is too far from the clock. */
+export function checkSkew(text: string, at: number, options: VerifyOptions): void {
   if (Number.isNaN(at)) throw new OssError('AccessDenied', {}, 'OSS authentication requires a valid Date.')
   const now = options.nearest?.(at) ?? options.now()
   if (Math.abs(now - at) <= MAX_SKEW_MS) return
@@ -208,14 +272,15 @@ function checkSkew(text: string, at: number, options: VerifyOptions): void {
   })
 }
 
-function checkExpiry(expiresAt: number, now: number): void {
+/** Refuses what is over. */
+export function checkExpiry(expiresAt: number, now: number): void {
   if (now <= expiresAt) return
   const details = { Expires: new Date(expiresAt).toISOString(), ServerTime: new Date(now).toISOString() }
   throw new OssError('AccessDenied', details, 'Request has expired.')
 }
 
 /** `YYYYMMDDThhmmssZ` in milliseconds. */
-function parseTime(text: string): number {
+export function parseTime(text: string): number {
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? []
   const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
   if (Number.isNaN(at)) throw new OssError('AccessDenied', {}, 'OSS authentication requires a valid Date.')

@@ -243,7 +243,7 @@ test('metadata beyond ASCII comes back byte for byte and reaches listeners as te
   expect(oss.events.at(-1)).toMatchObject({ key, userMeta: { 'x-oss-meta-title': '标题' } })
 })
 
-test('every object that comes to be is announced, by the name of the operation', async () => {
+test('every object that comes to be or goes is announced, by the name of the operation', async () => {
   const client = oss.client('V4')
   const key = newKey()
   oss.events.length = 0
@@ -251,10 +251,14 @@ test('every object that comes to be is announced, by the name of the operation',
   await client.copy(`${key}.copy`, key)
   await client.putSymlink(`${key}.link`, key, {} as never)
   await client.delete(key)
+  await client.delete(key)
+  await client.deleteMulti([`${key}.copy`, 'nothing'])
   expect(oss.events.map(({ eventName }) => eventName)).toEqual([
     'ObjectCreated:PutObject',
     'ObjectCreated:CopyObject',
     'ObjectCreated:PutSymlink',
+    'ObjectRemoved:DeleteObject',
+    'ObjectRemoved:DeleteObjects',
   ])
   expect(oss.events[0]).toMatchObject({
     bucket: BUCKET,

@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import OSS from 'ali-oss'
-import { type ObjectCreatedEvent, type OssService, startOss } from '../../../local/oss/index.ts'
+import { findTool } from '../../../local/ffmpeg/find.ts'
+import { type OssService, startOss } from '../../../local/oss/index.ts'
 import { type Credentials, openCredentials, type SessionCredentials } from '../../../local/wire/credentials.ts'
+import type { ObjectEvent } from '../../../local/wire/object-event.ts'
 
 /** Signature versions that a client can speak. */
 export type Version = 'V1' | 'V4'
@@ -19,6 +21,14 @@ type Mistyped =
   | 'multipartUploadCopy'
   | 'listV2'
   | 'signatureUrlV4'
+  | 'calculatePostSignature'
+  | 'putBucketVersioning'
+  | 'getBucketVersioning'
+  | 'getBucketVersions'
+  | 'getObjectTagging'
+  | 'putObjectTagging'
+  | 'deleteObjectTagging'
+  | 'restore'
 
 /** The client with what its published types leave out or have wrong. */
 export interface Client extends Omit<OSS, Mistyped> {
@@ -28,11 +38,36 @@ export interface Client extends Omit<OSS, Mistyped> {
     query?: object,
   ): Promise<{ parts: OSS.UploadPartResult[]; isTruncated: string }>
   abortMultipartUpload(key: string, uploadId: string): Promise<Answer>
-  uploadPartCopy(key: string, uploadId: string, part: number, range: string, source: object): Promise<Answer>
+  uploadPartCopy(
+    key: string,
+    uploadId: string,
+    part: number,
+    range: string,
+    source: object,
+    options?: object,
+  ): Promise<Answer>
   multipartUploadCopy(key: string, source: object, options: { partSize: number }): Promise<Answer>
   getObjectMeta(key: string): Promise<Answer>
   listV2(query: object): Promise<ListedV2>
+  calculatePostSignature(policy: string): { OSSAccessKeyId: string; Signature: string; policy: string }
+  signPostObjectPolicyV4(policy: object, date: Date): string
   signatureUrlV4(method: string, expires: number, request: object, key: string, headers?: string[]): Promise<string>
+  putBucketVersioning(bucket: string, status: string): Promise<Answer>
+  getBucketVersioning(bucket: string): Promise<Answer & { versionStatus?: string }>
+  getBucketVersions(query?: object): Promise<ListedVersions>
+  getObjectTagging(key: string, options?: object): Promise<{ tag: Record<string, string> }>
+  putObjectTagging(key: string, tags: object, options?: object): Promise<Answer>
+  deleteObjectTagging(key: string, options?: object): Promise<Answer>
+  restore(key: string, options?: object): Promise<Answer>
+}
+
+interface ListedVersions {
+  readonly objects: { name: string; versionId: string; isLatest: boolean; size: number }[]
+  readonly deleteMarker: { name: string; versionId: string }[]
+  readonly prefixes: string[] | null
+  readonly isTruncated: boolean
+  readonly nextKeyMarker: string | null
+  readonly nextVersionIdMarker: string | null
 }
 
 interface ListedV2 {
@@ -48,7 +83,7 @@ export interface OpenOss {
   readonly service: OssService
   readonly credentials: Credentials
   readonly dir: string
-  readonly events: ObjectCreatedEvent[]
+  readonly events: ObjectEvent[]
   /** Sets the clock of the service ahead of the real one. */
   advance(ms: number): void
   /** A real ali-oss client over a socket; without a session it is the account's. */
@@ -61,9 +96,9 @@ export interface OpenOss {
 export const BUCKET = 'bucket-one'
 
 /** Starts one; close it in `afterAll` or `onTestFinished`. */
-export async function openOss(): Promise<OpenOss> {
+export async function openOss(signing: 'by its clock' | 'by the nearer clock' = 'by its clock'): Promise<OpenOss> {
   const dir = await mkdtemp(join(tmpdir(), 'oss-test-'))
-  const events: ObjectCreatedEvent[] = []
+  const events: ObjectEvent[] = []
   let ahead = 0
   const now = () => Date.now() + ahead
   const account = { accountId: '1234567890', accessKeyId: 'LTAIaccount', accessKeySecret: 'account-secret' }
@@ -76,7 +111,9 @@ export async function openOss(): Promise<OpenOss> {
       region: 'cn-hangzhou',
       credentials,
       now,
+      ...(signing === 'by its clock' ? {} : { nearest: () => Date.now() }),
       onEvent: (event) => events.push(event),
+      ffmpeg: async () => (await findTool('ffmpeg', process.cwd(), process.env))?.path,
     })
   let service = await start()
   await service.createBucket(BUCKET)

@@ -65,6 +65,14 @@ export function signedV1(keys: Keys, request: RawRequest, resource: string): Raw
   return { ...request, headers: { ...headers, authorization: `OSS ${keys.accessKeyId}:${signature}` } }
 }
 
+/** Signs and sends a request in path style; the parameters are all sub-resources. */
+export function sendSigned(port: number, keys: Keys, request: RawRequest): Promise<RawAnswer> {
+  const [path = '/', query = ''] = request.path.split('?')
+  const pairs = query.split('&').filter((pair) => pair !== '')
+  const resource = pairs.length === 0 ? path : `${path}?${pairs.sort().join('&')}`
+  return send(port, signedV1(keys, request, decodeURIComponent(resource)))
+}
+
 /** Changes the first letter of a text into another one of the same alphabet. */
 export function flip(text: string): string {
   return (text.startsWith('a') ? 'b' : 'a') + text.slice(1)

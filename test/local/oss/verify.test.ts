@@ -221,7 +221,8 @@ test('credentials of one account mean nothing to another', async () => {
 test.each([
   ['another scheme', { authorization: 'Bearer x' }, 400, 'InvalidArgument'],
   ['no signature', { authorization: 'OSS LTAIaccount' }, 400, 'InvalidArgument'],
-  ['signature version 2', { authorization: 'OSS2 AccessKeyId:x,Signature:y' }, 400, 'InvalidArgument'],
+  ['version 2 and no signature', { authorization: 'OSS2 AccessKeyId:x' }, 400, 'InvalidArgument'],
+  ['version 2 and no date', { authorization: 'OSS2 AccessKeyId:x,Signature:y' }, 403, 'AccessDenied'],
   ['no date', { authorization: 'OSS LTAIaccount:x' }, 403, 'AccessDenied'],
   ['a date that is none', { authorization: 'OSS LTAIaccount:x', date: 'now' }, 403, 'AccessDenied'],
   ['no scope', { authorization: 'OSS4-HMAC-SHA256 Credential=LTAIaccount,Signature=x' }, 400, 'InvalidArgument'],
@@ -248,7 +249,8 @@ test.each([
   ['?OSSAccessKeyId=LTAIaccount', 403, 'AccessDenied'],
   ['?OSSAccessKeyId=LTAIaccount&Signature=x&Expires=soon', 403, 'AccessDenied'],
   ['?x-oss-signature=x', 400, 'InvalidArgument'],
-  ['?x-oss-signature-version=OSS2&x-oss-signature=x', 400, 'InvalidArgument'],
+  ['?x-oss-signature-version=OSS2&x-oss-signature=x', 403, 'AccessDenied'],
+  ['?x-oss-signature-version=OSS3&x-oss-signature=x', 400, 'InvalidArgument'],
   [
     `?x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-signature=x&x-oss-date=20269999T000000Z&x-oss-expires=60&x-oss-credential=LTAIaccount/20269999/cn-hangzhou/oss/aliyun_v4_request`,
     403,
