@@ -1,20 +1,21 @@
 import { createHash } from 'node:crypto'
 import { OpenApiError, sessionAllows } from '../wire/acs3.ts'
 import type { Credentials, Identity } from '../wire/credentials.ts'
+import { mandatory } from '../wire/rpc.ts'
 
 const MIN_DURATION_S = 900
 const MAX_DURATION_S = 3600
 const MAX_POLICY_CHARS = 2048
 
-/** AssumeRole: limits as documented in the SDK's AssumeRoleRequest. */
+/** AssumeRole: limits and codes of https://www.alibabacloud.com/help/en/ram/developer-reference/api-sts-2015-04-01-assumerole */
 export function assumeRole(parameters: URLSearchParams, identity: Identity, credentials: Credentials): object {
-  const { accountId, role, arn } = parseRole(required(parameters, 'RoleArn'))
-  const sessionName = readSessionName(required(parameters, 'RoleSessionName'))
+  const { accountId, role, arn } = parseRole(mandatory(parameters, 'RoleArn'))
+  const sessionName = readSessionName(mandatory(parameters, 'RoleSessionName'))
   const durationSeconds = readDuration(parameters.get('DurationSeconds'))
   const policy = readPolicy(parameters.get('Policy'))
-  checkExternalId(parameters.get('ExternalId'))
+  for (const [name, pattern] of Object.entries(OPTIONAL)) checkForm(parameters, name, pattern)
   if (accountId !== credentials.accountId) {
-    throw new OpenApiError(404, 'EntityNotExist.Role', `The role not exists: ${arn}.`)
+    throw new OpenApiError(404, 'EntityNotExist.Role', 'The specified Role not exists .')
   }
   if (!sessionAllows(identity, 'sts:AssumeRole', arn)) {
     throw new OpenApiError(
@@ -25,6 +26,7 @@ export function assumeRole(parameters: URLSearchParams, identity: Identity, cred
   }
   const request = { role, sessionName, durationSeconds, ...(policy === undefined ? {} : { policy }) }
   const session = credentials.issue(request)
+  const sourceIdentity = parameters.get('SourceIdentity')
   return {
     AssumedRoleUser: {
       Arn: `${arn}/${sessionName}`,
@@ -36,6 +38,7 @@ export function assumeRole(parameters: URLSearchParams, identity: Identity, cred
       SecurityToken: session.securityToken,
       Expiration: new Date(session.expiresAt).toISOString().replace('.000Z', 'Z'),
     },
+    ...(sourceIdentity === null ? {} : { SourceIdentity: sourceIdentity }),
   }
 }
 
@@ -61,12 +64,6 @@ export function callerIdentity(identity: Identity): object {
   }
 }
 
-function required(parameters: URLSearchParams, name: string): string {
-  const value = parameters.get(name)
-  if (!value) throw new OpenApiError(400, `Missing${name}`, `${name} is mandatory for this action.`)
-  return value
-}
-
 function parseRole(arn: string) {
   const match = /^acs:ram::(\d+):role\/([A-Za-z0-9.@_-]{1,64})$/.exec(arn)
   if (!match) throw invalid('RoleArn', 'The parameter RoleArn is wrongly formed.')
@@ -85,10 +82,7 @@ function readDuration(text: string | null): number {
   if (text === null) return MAX_DURATION_S
   const seconds = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (!(seconds >= MIN_DURATION_S && seconds <= MAX_DURATION_S)) {
-    throw invalid(
-      'DurationSeconds',
-      `The Min/Max value of DurationSeconds is ${MIN_DURATION_S}/${MAX_DURATION_S}, please check.`,
-    )
+    throw invalid('DurationSeconds', 'The Min/Max value of DurationSeconds is 15min/1hr.')
   }
   return seconds
 }
@@ -96,7 +90,7 @@ function readDuration(text: string | null): number {
 function readPolicy(text: string | null): string | undefined {
   if (text === null) return undefined
   if (text.length < 1 || text.length > MAX_POLICY_CHARS) {
-    throw invalid('PolicySize', `The size of Policy must be between 1 and ${MAX_POLICY_CHARS}.`)
+    throw invalid('PolicySize', `The size of Policy must be smaller than ${MAX_POLICY_CHARS} bytes.`)
   }
   if (!isPolicy(text)) throw invalid('PolicyGrammar', 'The parameter Policy has not passed grammar check.')
   return text
@@ -121,9 +115,16 @@ function isWords(value: unknown): boolean {
   return words.length > 0 && words.every((word) => typeof word === 'string' && word !== '')
 }
 
-function checkExternalId(text: string | null): void {
-  if (text === null || (text.length >= 2 && text.length <= 1224)) return
-  throw invalid('ExternalId', 'The parameter ExternalId is wrongly formed.')
+const OPTIONAL = {
+  ExternalId: /^[\w+=,.@:/-]{2,1224}$/,
+  SourceIdentity: /^(?!acs:|aliyun:|alibabacloud:)[\w+=,.@-]{2,64}$/,
+  SerialNumber: /^acs:ram::\d+:mfa\/.{1,64}$/,
+  TokenCode: /^\d{6}$/,
+} as const
+
+function checkForm(parameters: URLSearchParams, name: string, pattern: RegExp): void {
+  const text = parameters.get(name)
+  if (text !== null && !pattern.test(text)) throw invalid(name, `The parameter ${name} is wrongly formed.`)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
