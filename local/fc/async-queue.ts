@@ -1,7 +1,7 @@
 import type { RootDatabase } from 'lmdb'
 import type { Clock } from '../wire/clock.ts'
 import type { Deployed } from './deployed.ts'
-import type { AsyncConfig } from './function-config.ts'
+import type { AsyncConfig, Destination } from './function-config.ts'
 import type { Outcome } from './instance.ts'
 
 /** Asynchronous invocations: kept on disk until they are done, and delivered again after a restart. */
@@ -9,6 +9,10 @@ export interface AsyncQueue {
   /** Takes an invocation; `false` when the function has had this task id before. */
   add(invocation: NewInvocation): boolean
   task(functionName: string, taskId: string): Task | undefined
+  /** Every task of a function, in the order of their ids. */
+  tasks(functionName: string): readonly Task[]
+  /** Ends a task that waits or runs; `false` when it is over already. */
+  stop(functionName: string, taskId: string): boolean
   /** Delivers what was left unfinished when the local cloud last stopped. */
   resume(): void
   /** From now on nothing is started and nothing is recorded. */
@@ -17,6 +21,8 @@ export interface AsyncQueue {
 
 export interface NewInvocation {
   readonly functionName: string
+  /** Absent: LATEST. */
+  readonly qualifier?: string
   readonly requestId: string
   readonly payload: Buffer
   readonly taskId?: string
@@ -27,11 +33,24 @@ export interface Task {
   readonly taskId: string
   readonly requestId: string
   readonly functionName: string
-  readonly status: 'Enqueued' | 'Running' | 'Retrying' | 'Succeeded' | 'Failed' | 'Expired'
+  readonly qualifier?: string
+  readonly status: TaskStatus
   readonly startedAt: number
   readonly endedAt?: number
   readonly retries: number
   readonly error?: string
+  /** What it was given and what it gave, when those are not too large. */
+  readonly payload?: string
+  readonly returned?: string
+  readonly events?: readonly TaskEvent[]
+}
+
+export type TaskStatus = 'Enqueued' | 'Running' | 'Retrying' | 'Stopped' | 'Succeeded' | 'Failed' | 'Expired'
+
+/** A step in the life of a task. */
+export interface TaskEvent {
+  readonly status: TaskStatus
+  readonly at: number
 }
 
 export interface AsyncQueueOptions {
@@ -42,7 +61,11 @@ export interface AsyncQueueOptions {
   readonly retryDelayMs: number
   readonly clock: Clock
   readonly courier?: Courier
-  deployed(functionName: string): Target | undefined
+  target(functionName: string, qualifier: string | undefined): Target | undefined
+  /** Ends whatever works on a request. */
+  abort(requestId: string): void
+  /** Sends a result to a queue or topic of MNS; absent: nobody takes them. */
+  readonly mns?: Mns
   newRequestId(): string
   /** Called with +1 and -1 as invocations come and go. */
   count(change: 1 | -1): void
@@ -51,10 +74,20 @@ export interface AsyncQueueOptions {
 /** Brings an invocation on its way; may do it late, more than once, or never. */
 export type Courier = (invocation: NewInvocation, deliver: () => Promise<void>) => 'taken' | 'lost'
 
-type Target = Pick<Deployed, 'config' | 'invoke'>
+interface Target {
+  readonly async: AsyncConfig
+  readonly deployed: Pick<Deployed, 'invoke'>
+}
+
+/** What results are sent through. */
+export interface Mns {
+  publish(topic: string, body: string): Promise<unknown>
+  send(queue: string, body: string): Promise<unknown>
+}
 
 interface Stored {
   readonly functionName: string
+  readonly qualifier?: string
   readonly requestId: string
   readonly payload: Buffer
   readonly taskId?: string
@@ -62,16 +95,20 @@ interface Stored {
   readonly tries: number
   /** When it may be tried again. */
   readonly notBefore?: number
+  /** It is no invocation but the result of one, on its way to MNS. */
+  readonly message?: { readonly kind: 'queue' | 'topic'; readonly name: string }
 }
 
 /** Opens the queue over a database of its own. */
 export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
   const { db, clock, courier } = options
   const { now } = clock
+  /** Tasks that are stopped while they run, by request. */
+  const stopped = new Set<string>()
   let closed = false
   let sequence = lastSequence(db)
 
-  function put(invocation: NewInvocation): [number, Stored] {
+  function put(invocation: NewInvocation & Pick<Stored, 'message'>): [number, Stored] {
     const stored: Stored = { ...invocation, enqueuedAt: now(), tries: 0 }
     const id = ++sequence
     db.put(['queue', id], stored)
@@ -80,20 +117,25 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
   }
 
   function noteTask(stored: Stored, change: Partial<Task> & Pick<Task, 'status'>): void {
-    const { functionName, taskId, requestId, enqueuedAt, tries } = stored
+    const { functionName, taskId, requestId, enqueuedAt, tries, qualifier, payload } = stored
     if (taskId === undefined) return
+    const before = db.get(['task', functionName, taskId]) as Task | undefined
     const task: Task = {
       taskId,
       requestId,
       functionName,
+      ...(qualifier === undefined ? {} : { qualifier }),
       startedAt: enqueuedAt,
       retries: Math.max(0, tries - 1),
+      ...(payload.length > KEPT_BYTES ? {} : { payload: payload.toString() }),
+      events: [...(before?.events ?? []), { status: change.status, at: now() }],
       ...change,
     }
     db.put(['task', functionName, taskId], task)
   }
 
   function send(id: number, stored: Stored): void {
+    if (stored.message) return void deliver(id, stored)
     const fate = courier ? courier(stored, () => deliver(id, stored)) : 'taken'
     if (!courier) void deliver(id, stored)
     if (fate === 'lost') db.transactionSync(() => db.remove(['queue', id]))
@@ -104,24 +146,42 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
     if (closed) return
     options.count(1)
     try {
-      const deployed = options.deployed(stored.functionName)
-      if (deployed) await tryOnce(id, stored, deployed)
-      else db.transactionSync(() => db.remove(['queue', id]))
+      // Stopped while it waited.
+      if (stopped.delete(stored.requestId)) return
+      if (stored.message) return await tell(id, stored.message, stored.payload)
+      const target = options.target(stored.functionName, stored.qualifier)
+      if (target) await tryOnce(id, stored, target)
+      else db.transactionSync(() => forget(id, stored))
     } finally {
       options.count(-1)
     }
   }
 
-  async function tryOnce(id: number, before: Stored, deployed: Target): Promise<void> {
-    const config = deployed.config.async
+  /** A queue or a topic that is not there gets nothing, and nobody hears of it. */
+  async function tell(id: number, { kind, name }: NonNullable<Stored['message']>, payload: Buffer): Promise<void> {
+    const body = payload.toString()
+    const told = kind === 'queue' ? options.mns?.send(name, body) : options.mns?.publish(name, body)
+    await told?.catch(() => {})
+    if (!closed) db.transactionSync(() => db.remove(['queue', id]))
+  }
+
+  /** Its function is gone. */
+  function forget(id: number, stored: Stored): void {
+    db.remove(['queue', id])
+    noteTask(stored, { status: 'Failed', endedAt: now(), error: `function '${stored.functionName}' does not exist` })
+  }
+
+  async function tryOnce(id: number, before: Stored, { async: config, deployed }: Target): Promise<void> {
     const lastStart = before.enqueuedAt + config.maxAgeS * 1000
     const { notBefore: _over, ...rest } = before
     const stored: Stored = { ...rest, tries: before.tries + 1 }
     save(id, stored, stored.tries > 1 ? 'Retrying' : 'Running')
     // It may have to wait for an instance, and grow too old meanwhile.
-    const outcome = await deployed.invoke(stored.requestId, stored.payload, () => now() > lastStart)
+    const isStale = () => now() > lastStart || stopped.has(stored.requestId)
+    const outcome = await deployed.invoke(stored.requestId, stored.payload, isStale)
     // A call that the shutdown itself cut off did not fail: it is delivered again.
     if (closed) return
+    if (stopped.delete(stored.requestId)) return
     if (!outcome) return finish(id, before, config, expired())
     if (outcome.ok || stored.tries > config.maxRetries) return finish(id, stored, config, outcome)
     const pause = options.retryDelayMs * 2 ** before.tries
@@ -146,10 +206,10 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
     const status = outcome.ok ? 'Succeeded' : outcome.error.errorType === EXPIRED ? 'Expired' : 'Failed'
     const next = db.transactionSync(() => {
       db.remove(['queue', id])
-      noteTask(stored, { status, endedAt: now(), ...(outcome.ok ? {} : { error: outcome.error.errorMessage }) })
+      noteTask(stored, { status, endedAt: now(), ...resultOf(outcome) })
       if (target === undefined) return undefined
       const payload = destinationPayload(stored, outcome, options)
-      return put({ functionName: target, requestId: options.newRequestId(), payload })
+      return put({ ...addressed(target), requestId: options.newRequestId(), payload })
     })
     if (next) send(...next)
   }
@@ -165,6 +225,27 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
       return added !== undefined
     },
     task: (functionName, taskId) => db.get(['task', functionName, taskId]) as Task | undefined,
+    tasks(functionName) {
+      const range = { start: ['task', functionName], end: ['task', functionName, '\uffff'] }
+      return [...db.getRange(range)]
+        .map(({ value }) => value as Task)
+        .filter((one) => one.functionName === functionName)
+    },
+    stop(functionName, taskId) {
+      for (const { key, value } of db.getRange({ start: ['queue', 0], end: ['queue', Infinity] })) {
+        const stored = value as Stored
+        if (stored.functionName !== functionName || stored.taskId !== taskId) continue
+        db.transactionSync(() => {
+          db.remove(key)
+          noteTask({ ...stored, payload: Buffer.from(stored.payload) }, { status: 'Stopped', endedAt: now() })
+        })
+        // Whoever comes to it next, to begin it or to end it, finds it here.
+        stopped.add(stored.requestId)
+        options.abort(stored.requestId)
+        return true
+      }
+      return false
+    },
     resume() {
       for (const { key, value } of [...db.getRange({ start: ['queue', 0], end: ['queue', Infinity] })]) {
         const [, id] = key as [string, number]
@@ -180,6 +261,20 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
       closed = true
     },
   }
+}
+
+function addressed(target: Destination): Pick<Stored, 'functionName' | 'qualifier' | 'message'> {
+  if (target.kind !== 'function') return { functionName: '', message: target }
+  const { name, qualifier } = target
+  return { functionName: name, ...(qualifier === undefined ? {} : { qualifier }) }
+}
+
+/** Of a payload or a result, what a task remembers. */
+const KEPT_BYTES = 16 * 1024
+
+function resultOf(outcome: Outcome): Pick<Task, 'returned' | 'error'> {
+  if (!outcome.ok) return { error: outcome.error.errorMessage }
+  return outcome.payload.length > KEPT_BYTES ? {} : { returned: outcome.payload.toString() }
 }
 
 const EXPIRED = 'AsyncEventExpired'

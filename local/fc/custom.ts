@@ -99,7 +99,9 @@ async function wholeBody(message: IncomingMessage): Promise<Buffer | undefined> 
 /** One exchange with the function; `undefined` when the connection broke before an answer began. */
 function exchange(port: number, agent: Agent, request: HttpRequest): Promise<IncomingMessage | undefined> {
   const { method, url, headers, body } = request
-  const flat = headers.filter(([name]) => !DROPPED.has(name.toLowerCase())).flat()
+  const hasHost = headers.some(([name]) => name.toLowerCase() === 'host')
+  const named = hasHost ? headers : [...headers, ['host', `127.0.0.1:${port}`] as const]
+  const flat = named.filter(([name]) => !DROPPED.has(name.toLowerCase())).flat()
   return new Promise((resolve) => {
     const sent = httpRequest({
       host: '127.0.0.1',

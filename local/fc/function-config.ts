@@ -1,12 +1,15 @@
 import { integer, list, ManifestError, oneOf, record, text } from './manifest-error.ts'
+import { parseMnsTrigger } from './mns-trigger.ts'
 import { type OssTrigger, parseOssTrigger } from './oss-trigger.ts'
 import { parseTimerTrigger, type TimerTrigger } from './timer-trigger.ts'
 
 /** One deployed function, with the service's defaults filled in. */
 export interface FunctionConfig {
   readonly name: string
+  /** The published version that this is; absent: LATEST. */
+  readonly versionId?: string
   readonly region: string
-  readonly runtime: Runtime
+  readonly runtime: string
   readonly handler: string
   /** Folder of the built code, as written (relative to `s.yaml`). */
   readonly code: string
@@ -15,8 +18,8 @@ export interface FunctionConfig {
   readonly environment: Readonly<Record<string, string>>
   /** Name of the RAM role, without its ARN. */
   readonly role?: string
-  /** Names of the layers mounted at /opt. */
-  readonly layers: readonly string[]
+  /** What is mounted at /opt; where two have the same file, the first one's counts. */
+  readonly layers: readonly LayerName[]
   readonly instanceConcurrency: number
   readonly reservedConcurrency?: number
   readonly custom?: CustomRuntime
@@ -30,7 +33,13 @@ export interface FunctionConfig {
 
 const RUNTIMES = ['nodejs18', 'nodejs20', 'custom.debian10', 'custom.debian12'] as const
 
-export type Runtime = (typeof RUNTIMES)[number]
+/** A version of a layer. */
+export interface LayerName {
+  /** As written; other accounts have layers too. */
+  readonly arn: string
+  readonly name: string
+  readonly version: string
+}
 
 export interface CustomRuntime {
   readonly command: readonly string[]
@@ -45,26 +54,41 @@ export interface Hook {
 
 export interface HttpTrigger {
   readonly methods: readonly string[]
+  /** Absent: anonymous. */
+  readonly authType?: 'anonymous' | 'function' | 'jwt'
+  /** Reached through custom domains only. */
+  readonly isOffInternet?: boolean
 }
 
 export interface AsyncConfig {
-  /** Whether the function is meant for asynchronous invocation (it has an `asyncInvokeConfig`). */
-  readonly configured: boolean
+  /** Whether each invocation can be looked up afterwards. */
+  readonly isTask: boolean
   readonly maxRetries: number
   readonly maxAgeS: number
-  readonly onSuccess?: string
-  readonly onFailure?: string
+  readonly onSuccess?: Destination
+  readonly onFailure?: Destination
 }
+
+/** Where the result of an asynchronous invocation is told. */
+export type Destination =
+  | { readonly kind: 'function'; readonly name: string; readonly qualifier?: string }
+  | { readonly kind: 'queue' | 'topic'; readonly name: string }
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS'] as const
 
 /** Reads the `props` of a resource of component `fc3`. */
 export function parseFunction(props: Record<string, unknown>, where: string): FunctionConfig {
+  oneOf(props.runtime, `${where}.runtime`, RUNTIMES)
+  return parseAnyFunction(props, where)
+}
+
+/** The same for every runtime that the service knows, whether it can be run here or not. */
+export function parseAnyFunction(props: Record<string, unknown>, where: string): FunctionConfig {
   const name = text(props.functionName, `${where}.functionName`)
   if (!/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name)) {
     throw new ManifestError(`${where}.functionName`, 'expected 1 to 64 of A-Z a-z 0-9 _ -, not starting with a digit')
   }
-  const runtime = oneOf(props.runtime, `${where}.runtime`, RUNTIMES)
+  const runtime = text(props.runtime, `${where}.runtime`)
   const isCustom = runtime.startsWith('custom')
   const hooks = record(props.instanceLifecycleConfig ?? {}, `${where}.instanceLifecycleConfig`)
   return {
@@ -131,8 +155,9 @@ function parseTriggers(triggers: readonly unknown[], where: string) {
   let http: HttpTrigger | undefined
   for (const item of triggers) {
     const trigger = record(item, where)
-    const type = oneOf(trigger.triggerType, `${where}.triggerType`, ['http', 'oss', 'timer'])
-    if (type === 'oss') oss.push(parseOssTrigger(trigger, where))
+    const type = oneOf(trigger.triggerType, `${where}.triggerType`, ['http', 'oss', 'timer', 'mns_topic'])
+    if (type === 'mns_topic') parseMnsTrigger(trigger, where)
+    else if (type === 'oss') oss.push(parseOssTrigger(trigger, where))
     else if (type === 'timer') timers.push(parseTimerTrigger(trigger, where))
     else if (http) throw new ManifestError(where, 'a function has at most one HTTP trigger')
     else http = parseHttpTrigger(trigger, where)
@@ -147,11 +172,12 @@ function parseHttpTrigger(trigger: Record<string, unknown>, where: string): Http
   return { methods: methods.map((method) => oneOf(method, `${where}.triggerConfig.methods`, METHODS)) }
 }
 
-function parseAsync(value: unknown, where: string): AsyncConfig {
+/** Reads an `asyncInvokeConfig`. */
+export function parseAsync(value: unknown, where: string): AsyncConfig {
   const config = record(value ?? {}, where)
   const destinations = record(config.destinationConfig ?? {}, `${where}.destinationConfig`)
   return {
-    configured: value !== undefined,
+    isTask: config.asyncTask === true || config.asyncTask === 'true',
     maxRetries: integer(config.maxAsyncRetryAttempts, `${where}.maxAsyncRetryAttempts`, [0, 8], 3),
     maxAgeS: integer(config.maxAsyncEventAgeInSeconds, `${where}.maxAsyncEventAgeInSeconds`, [1, 604_800], 86_400),
     ...destination('onSuccess', destinations.onSuccess, `${where}.destinationConfig`),
@@ -159,12 +185,22 @@ function parseAsync(value: unknown, where: string): AsyncConfig {
   }
 }
 
-function destination(kind: 'onSuccess' | 'onFailure', value: unknown, where: string): { [kind]?: string } {
-  if (value === undefined) return {}
-  const arn = text(record(value, `${where}.${kind}`).destination, `${where}.${kind}.destination`)
-  const name = /^acs:fc:[^:]+:\d+:functions\/([A-Za-z0-9_-]+)(?:\/[A-Za-z0-9_-]+)?$/.exec(arn)?.[1]
-  if (!name) throw new ManifestError(`${where}.${kind}`, 'expected acs:fc:REGION:ACCOUNT:functions/NAME')
-  return { [kind]: name }
+function destination(kind: 'onSuccess' | 'onFailure', value: unknown, where: string): { [kind]?: Destination } {
+  const arn = value === undefined || value === null ? undefined : record(value, `${where}.${kind}`).destination
+  return arn === undefined || arn === ''
+    ? {}
+    : { [kind]: parseDestination(text(arn, `${where}.${kind}.destination`), where) }
+}
+
+function parseDestination(arn: string, where: string): Destination {
+  const [, name, qualifier] = /^acs:fc:[^:]+:\d+:functions\/([A-Za-z0-9_-]+)(?:\/([A-Za-z0-9_-]+))?$/.exec(arn) ?? []
+  if (name !== undefined) return { kind: 'function', name, ...(qualifier === undefined ? {} : { qualifier }) }
+  const [, kind, of] = /^acs:mns:[^:]+:\d+:\/(queues|topics)\/([A-Za-z0-9_-]+)\/messages$/.exec(arn) ?? []
+  if (of !== undefined) return { kind: kind === 'queues' ? 'queue' : 'topic', name: of }
+  throw new ManifestError(
+    where,
+    'expected acs:fc:REGION:ACCOUNT:functions/NAME or acs:mns:REGION:ACCOUNT:/queues/NAME/messages',
+  )
 }
 
 function roleName(value: unknown, where: string): string {
@@ -174,8 +210,11 @@ function roleName(value: unknown, where: string): string {
   return name.toLowerCase()
 }
 
-function layerName(value: unknown, where: string): string {
-  const name = /^acs:fc:[^:]+:[^:]+:layers\/([A-Za-z0-9_-]+)\/versions\/\d+$/.exec(text(value, where))?.[1]
-  if (!name) throw new ManifestError(where, 'expected acs:fc:REGION:ACCOUNT:layers/NAME/versions/N')
-  return name
+/** Reads the ARN of a layer. */
+export function layerName(value: unknown, where: string): LayerName {
+  const arn = text(value, where)
+  const match = /^acs:fc:[^:]+:[^:]+:layers\/([A-Za-z0-9_-]+)\/versions\/(\d+)$/.exec(arn)
+  if (!match) throw new ManifestError(where, 'expected acs:fc:REGION:ACCOUNT:layers/NAME/versions/N')
+  const [, name = '', version = ''] = match
+  return { arn, name, version }
 }

@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import { readBody } from '../wire/body.ts'
+import { readBodyWithin } from '../wire/body.ts'
+import type { RawAnswer, RequestFault } from '../wire/http.ts'
 import { addCorsHeaders, answerPreflight, isPreflight } from './cors.ts'
 import type { Deployed } from './deployed.ts'
 import { badGateway, type HttpReply, type HttpRequest } from './http-event.ts'
@@ -12,10 +13,15 @@ const BODY_LIMIT_BYTES = 32 * 1024 * 1024
 /** Payload of an asynchronous invocation. */
 export const ASYNC_LIMIT_BYTES = 128 * 1024
 
+/** How long a connection may be silent in the middle of a request. */
+export const SLOW_MS = 60_000
+
 interface TriggerCall {
   readonly requestId: string
   /** Methods that the trigger and the route both take. */
   readonly methods: readonly string[]
+  /** How long nothing may come of the body; a minute when missing. */
+  readonly slowMs?: number
   /** Queues the request for later instead of waiting for it. */
   invokeLater(request: HttpRequest): void
 }
@@ -36,8 +42,12 @@ export async function serveHttpTrigger(
   }
   const tooLarge = overLimit(request)
   if (tooLarge) return refuse(request, response, 400, 'InvalidArgument', tooLarge)
-  const body = await readBody(request, BODY_LIMIT_BYTES)
-  if (!body) return refuse(request, response, 400, 'InvalidArgument', 'the body is larger than 32 MB')
+  const body = await readBodyWithin(request, BODY_LIMIT_BYTES, call.slowMs ?? SLOW_MS)
+  if (body === 'too-large') return refuse(request, response, 400, 'InvalidArgument', 'the body is larger than 32 MB')
+  if (body === 'too-slow') {
+    response.setHeader('Connection', 'close')
+    return refuse(request, response, 408, 'RequestTimeout', 'the body did not come in time')
+  }
   const incoming = { method, url: request.url ?? '/', headers: headerList(request), body, sourceIp: sourceIp(request) }
   if (request.headers['x-fc-invocation-type']?.toString().toLowerCase() !== 'async') {
     return deployed.http(requestId, incoming, (reply) => sendReply(request, response, reply))
@@ -61,6 +71,19 @@ export function refuse(
   const body = Buffer.from(JSON.stringify({ RequestId: requestId, Code: code, Message: message }))
   void sendReply(request, response, { status, headers: [['Content-Type', 'application/json']], body })
 }
+
+/** The same to whoever sent something that is no request. */
+export function refuseFault(fault: RequestFault, requestId: string): RawAnswer {
+  const [status, Code, Message] = FAULTS[fault]
+  const body = JSON.stringify({ RequestId: requestId, Code, Message })
+  return { status, contentType: 'application/json', body }
+}
+
+const FAULTS = {
+  malformed: [400, 'InvalidArgument', 'the request is not HTTP'],
+  'headers-too-large': [400, 'InvalidArgument', 'the headers are larger than 8 KB'],
+  'too-slow': [408, 'RequestTimeout', 'the headers did not come in time'],
+} as const
 
 /** Names that a function cannot set: the gateway drops them. */
 const RESERVED = /^(x-fc-.*|connection|content-length|date|keep-alive|server|upgrade|transfer-encoding)$/i

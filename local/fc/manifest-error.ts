@@ -1,8 +1,11 @@
 /** Something in `s.yaml` that Function Compute, or the local part of it, does not take. */
 export class ManifestError extends Error {
+  /** The same without the name of the file, for what did not come from one. */
+  readonly detail: string
   constructor(where: string, expectation: string) {
     super(`s.yaml, ${where}: ${expectation}`)
     this.name = 'ManifestError'
+    this.detail = `${where}: ${expectation}`
   }
 }
 

@@ -7,6 +7,13 @@ import { parseRoutes, type Route } from './routes.ts'
 export interface Manifest {
   readonly functions: readonly FunctionConfig[]
   readonly routes: readonly Route[]
+  readonly declared: Declared
+}
+
+/** The same as it is written: the `props` of each resource, checked. */
+export interface Declared {
+  readonly functions: readonly Record<string, unknown>[]
+  readonly domains: readonly Record<string, unknown>[]
 }
 
 /**
@@ -19,16 +26,22 @@ export function readManifest(text: string, env: Readonly<Record<string, string>>
   const resources = record(document.resources, 'resources')
   const functions: FunctionConfig[] = []
   const routes: Route[] = []
+  const declared = { functions: [] as Record<string, unknown>[], domains: [] as Record<string, unknown>[] }
   for (const [name, value] of Object.entries(resources)) {
     const resource = record(resolve(record(value, `resources.${name}`), { env, vars }), `resources.${name}`)
     const where = `resources.${name}.props`
     const props = record(resource.props, where)
-    if (resource.component === 'fc3') functions.push(parseFunction(props, where))
-    else if (resource.component === 'fc3-domain') routes.push(...parseRoutes(props, where))
-    else throw new ManifestError(`resources.${name}.component`, `expected fc3 or fc3-domain, got ${resource.component}`)
+    if (resource.component === 'fc3') {
+      functions.push(parseFunction(props, where))
+      declared.functions.push(props)
+    } else if (resource.component === 'fc3-domain') {
+      routes.push(...parseRoutes(props, where))
+      declared.domains.push(props)
+    } else
+      throw new ManifestError(`resources.${name}.component`, `expected fc3 or fc3-domain, got ${resource.component}`)
   }
   checkNames(functions, routes)
-  return { functions, routes }
+  return { functions, routes, declared }
 }
 
 interface Scope {
@@ -77,8 +90,8 @@ function checkNames(functions: readonly FunctionConfig[], routes: readonly Route
     }
   }
   for (const { name, async } of functions) {
-    const missing = [async.onSuccess, async.onFailure].find((target) => target !== undefined && !byName.has(target))
+    const missing = [async.onSuccess, async.onFailure].find((one) => one?.kind === 'function' && !byName.has(one.name))
     if (missing === undefined) continue
-    throw new ManifestError(`${name}.asyncInvokeConfig`, `there is no function ${missing} to deliver results to`)
+    throw new ManifestError(`${name}.asyncInvokeConfig`, `there is no function ${missing.name} to deliver results to`)
   }
 }

@@ -1,3 +1,4 @@
+import type { ObjectEvent } from '../wire/object-event.ts'
 import { list, ManifestError, oneOf, record, text } from './manifest-error.ts'
 
 /** An OSS trigger: which events of which keys of a bucket start the function. */
@@ -8,23 +9,6 @@ export interface OssTrigger {
   readonly events: readonly string[]
   readonly prefix: string
   readonly suffix: string
-}
-
-/** What OSS tells when an object has come into being. */
-export interface OssEvent {
-  /** `ObjectCreated:PutObject` and the like, without the `oss:` prefix. */
-  readonly eventName: string
-  readonly bucket: string
-  readonly key: string
-  readonly size: number
-  readonly eTag: string
-  readonly contentType: string
-  readonly userMeta: Readonly<Record<string, string>>
-  readonly requestId: string
-  readonly sourceIp: string
-  readonly principalId: string
-  /** Milliseconds since the epoch. */
-  readonly at: number
 }
 
 const CREATED = ['PutObject', 'PostObject', 'CopyObject', 'AppendObject', 'CompleteMultipartUpload', 'PutSymlink']
@@ -54,7 +38,7 @@ export function parseOssTrigger(trigger: Record<string, unknown>, where: string)
 }
 
 /** Whether the event starts the function; `:*` covers every event of its group. */
-export function ossTriggerFires(trigger: OssTrigger, event: OssEvent): boolean {
+export function ossTriggerFires(trigger: OssTrigger, event: ObjectEvent): boolean {
   if (trigger.bucket !== event.bucket) return false
   if (!event.key.startsWith(trigger.prefix) || !event.key.endsWith(trigger.suffix)) return false
   const group = event.eventName.split(':')[0]
@@ -62,7 +46,7 @@ export function ossTriggerFires(trigger: OssTrigger, event: OssEvent): boolean {
 }
 
 /** The event as the function receives it; the key is raw, not URL-encoded. */
-export function ossTriggerPayload(event: OssEvent, region: string, accountId: string): Buffer {
+export function ossTriggerPayload(event: ObjectEvent, region: string, accountId: string): Buffer {
   const { bucket, key, size } = event
   const detail = {
     eventName: event.eventName,

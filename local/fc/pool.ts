@@ -4,11 +4,13 @@ import type { Instance } from './instance.ts'
 export interface Pool {
   /** Gives the work an instance of its own (or a share of one) as soon as there is one; first come, first served. */
   run<T>(work: (instance: Instance) => Promise<T>): Promise<T>
+  /** Serves who waits already, and lets go of every instance as soon as it has nothing to do. */
+  retire(): void
   close(): Promise<void>
 }
 
 export interface PoolOptions {
-  readonly maxInstances: number
+  maxInstances(): number
   /** Requests that one instance serves at a time. */
   readonly concurrency: number
   /** How long an instance stays without a request. */
@@ -34,6 +36,7 @@ export function createPool(options: PoolOptions): Pool {
   const slots: Slot[] = []
   const waiting: Waiter[] = []
   let starting = 0
+  let retired = false
   let closed = false
 
   function pump(): void {
@@ -44,7 +47,7 @@ export function createPool(options: PoolOptions): Pool {
       engage(free)
       waiting.shift()?.take(free)
     }
-    while (slots.length + starting < options.maxInstances && starting * options.concurrency < waiting.length) start()
+    while (starting * options.concurrency < waiting.length && slots.length + starting < options.maxInstances()) start()
   }
 
   function start(): void {
@@ -93,12 +96,19 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   function rest(slot: Slot): void {
+    if (retired) {
+      dismiss(slot)
+      return
+    }
     if (options.freeze) signal(slot.instance, 'SIGSTOP')
-    slot.idleTimer = setTimeout(() => {
-      slots.splice(slots.indexOf(slot), 1)
-      void stop(slot.instance)
-    }, options.idleMs)
+    slot.idleTimer = setTimeout(() => dismiss(slot), options.idleMs)
     slot.idleTimer.unref()
+  }
+
+  function dismiss(slot: Slot): void {
+    clearTimeout(slot.idleTimer)
+    slots.splice(slots.indexOf(slot), 1)
+    void stop(slot.instance)
   }
 
   async function stop(instance: Instance): Promise<void> {
@@ -120,6 +130,10 @@ export function createPool(options: PoolOptions): Pool {
       } finally {
         release(slot)
       }
+    },
+    retire() {
+      retired = true
+      for (const slot of slots.filter(({ active }) => active === 0)) dismiss(slot)
     },
     async close() {
       closed = true

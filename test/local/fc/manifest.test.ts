@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { readManifest } from '../../../local/fc/manifest.ts'
-import { type OssEvent, ossTriggerFires, ossTriggerPayload } from '../../../local/fc/oss-trigger.ts'
+import { ossTriggerFires, ossTriggerPayload } from '../../../local/fc/oss-trigger.ts'
 import { findRoute } from '../../../local/fc/routes.ts'
+import type { ObjectEvent } from '../../../local/wire/object-event.ts'
 import { functionResource, httpTrigger, manifestText } from './project.ts'
 
 const web = functionResource('web', { triggers: [httpTrigger()] })
@@ -86,7 +87,7 @@ describe('s.yaml is refused for', () => {
       'a destination of another kind',
       withProps({
         asyncInvokeConfig: {
-          destinationConfig: { onFailure: { destination: 'acs:mns:cn-hangzhou:1:/queues/q/messages' } },
+          destinationConfig: { onFailure: { destination: 'acs:mq:cn-hangzhou:1:/instances/i/topic/t' } },
         },
       }),
       /acs:fc/,
@@ -127,7 +128,7 @@ describe('an OSS trigger', () => {
       filter: { key: { prefix: 'uploads/', suffix: 'source' } },
     },
   }
-  const event: OssEvent = {
+  const event: ObjectEvent = {
     eventName: 'ObjectCreated:PutObject',
     bucket: 'yunbo',
     key: 'uploads/a b%2F+/source',
@@ -142,7 +143,7 @@ describe('an OSS trigger', () => {
   }
   const trigger = readManifest(withProps({ triggers: [config] }), {}).functions[0]?.oss[0]
 
-  test.each<[string, Partial<OssEvent>, boolean]>([
+  test.each<[string, Partial<ObjectEvent>, boolean]>([
     ['its event, prefix and suffix', {}, true],
     ['an event covered by a star', { eventName: 'ObjectRemoved:DeleteObject' }, true],
     ['another event of the group', { eventName: 'ObjectCreated:UploadPart' }, false],
