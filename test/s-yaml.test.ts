@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { parse } from 'yaml'
 import { loadConfig, type SectionName } from '../shared/config.ts'
-import { checkSYaml } from './s-yaml/check.mjs'
+import { checkSYaml, readSYaml } from './s-yaml/check.mjs'
 
 const original = readFileSync(new URL('../s.yaml', import.meta.url), 'utf8')
 
@@ -19,8 +18,18 @@ test('the s.yaml of this project is as expected', () => {
 
 test.each([
   ['an unknown key of a function', '      logConfig: auto', '      logConfg: auto', 'logConfg'],
-  ['an unknown key of a resource', '    component: fc3\n', '    component: fc3\n    prop: {}\n', 'prop'],
-  ['a component that is not used here', 'component: fc3-domain', 'component: fc-domain', 'component'],
+  [
+    'an unknown key of a resource',
+    "    component: ${env('YUNBO_COMPONENT', 'fc3')}\n",
+    "    component: ${env('YUNBO_COMPONENT', 'fc3')}\n    prop: {}\n",
+    'prop',
+  ],
+  [
+    'a component that is not used here',
+    "component: ${env('YUNBO_COMPONENT', 'fc3')}-domain",
+    'component: fc-domain',
+    'component',
+  ],
   ['a runtime that does not exist', 'runtime: nodejs20', 'runtime: nodejs22', 'nodejs20'],
   ['a timeout of nothing', 'timeout: 10\n', 'timeout: 0\n', 'timeout'],
   ['memory that is no multiple of 64', 'memorySize: 512', 'memorySize: 500', 'memorySize'],
@@ -124,12 +133,8 @@ test.each(functionNames)('%s is given settings it takes, and none that it does n
 })
 
 function environmentOf(name: string): Record<string, string> {
-  const withDefaults = original.replace(
-    /\$\{env\('\w+'(?:, '([^']*)')?\)\}/g,
-    (_match, value) => value ?? 'x'.repeat(32),
-  )
-  const variables = parse(withDefaults).resources[name].props.environmentVariables
-  return Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, String(value ?? '')]))
+  const variables = readSYaml(original).resources[name]?.props.environmentVariables ?? {}
+  return Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, String(value)]))
 }
 
 /** The sections that a function's wiring asks for, as its text says. */

@@ -63,6 +63,22 @@ export interface Answer {
 export async function openStage(options: { dataDir?: string } = {}): Promise<Stage> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'yunbo-e2e-')))
   const local = await startLocal({ port: 0, dataDir, createTables: tablesAt, rolePolicies })
+  const stage = await stageOn(local, dataDir)
+  const close = async () => {
+    await local.close()
+    if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true })
+  }
+  return { ...stage, close }
+}
+
+/** The services with the tables and the rights of a deployment, on which nothing has been deployed yet. */
+export async function openBareCloud(dataDir: string): Promise<Local> {
+  const bare = { buckets: ['yunbo'], instance: 'yunbo' }
+  return startLocal({ port: 0, dataDir, bare, createTables: tablesAt, rolePolicies })
+}
+
+/** The product as it runs on a local cloud, for its demo user. */
+export async function stageOn(local: Local, dataDir: string): Promise<Omit<Stage, 'close'>> {
   const { gateway, user } = local.cloud
   const token = await signIn(gateway, user)
 
@@ -75,7 +91,7 @@ export async function openStage(options: { dataDir?: string } = {}): Promise<Sta
     const text = await response.text()
     return { status: response.status, body: text === '' ? {} : JSON.parse(text), headers: response.headers }
   }
-  const stage: Stage = {
+  const stage: Omit<Stage, 'close'> = {
     local,
     dataDir,
     call,
@@ -99,10 +115,6 @@ export async function openStage(options: { dataDir?: string } = {}): Promise<Sta
     async video(videoId) {
       const answer = await call('GET', `/v1/videos/${videoId}`)
       return answer.body.data as VideoView
-    },
-    async close() {
-      await local.close()
-      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true })
     },
   }
   return stage

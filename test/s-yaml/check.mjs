@@ -10,7 +10,7 @@ import { parse } from 'yaml'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const ENV_CALL = /\$\{env\('([A-Z][A-Z0-9_]*)'(?:, '([^']*)')?\)\}/g
 
-/** @typedef {{ functionName: string, code: string, cpu: number, memorySize: number, triggers?: { triggerType: string, triggerConfig: any }[], asyncInvokeConfig?: { destinationConfig?: Record<string, { destination: string }> } }} FunctionProps */
+/** @typedef {{ functionName: string, code: string, cpu: number, memorySize: number, environmentVariables?: Record<string, unknown>, triggers?: { triggerType: string, triggerConfig: any }[], asyncInvokeConfig?: { destinationConfig?: Record<string, { destination: string }> } }} FunctionProps */
 /** @typedef {{ routeConfig: { routes: { path: string, functionName: string }[] } }} DomainProps */
 /** @typedef {{ resources: Record<string, { component: string, props: FunctionProps & DomainProps }> }} Document */
 
@@ -26,18 +26,27 @@ export function checkSYaml(text, { fc3Schema } = {}) {
     .replace(ENV_CALL, '')
     .match(/\$\{[^}]*\}/g)
   if (unknown) return unknown.map((form) => `${form}: only \${env('NAME', 'default')} is understood everywhere`)
-  // Substituted after parsing, as the tools do. A variable without a default is one that a deployment must be given:
-  // any value stands for it here.
-  const document = parse(text, (_key, value) =>
-    typeof value === 'string'
-      ? value.replace(ENV_CALL, (_match, _name, fallback) => fallback ?? 'x'.repeat(32))
-      : value,
-  )
+  const document = readSYaml(text)
   const ajv = new Ajv({ allErrors: true, discriminator: true, multipleOfPrecision: 6, strictRequired: false })
   const schema = JSON.parse(readFileSync(new URL('schema.json', import.meta.url), 'utf8'))
   const faults = faultsOf(ajv, schema, document, '')
   if (faults.length > 0) return faults
   return [...checkNames(document), ...(fc3Schema ? checkPublished(document, fc3Schema) : [])]
+}
+
+/**
+ * The text as a deployment reads it that sets nothing. A variable without a default is one that a deployment must be
+ * given: any value stands for it here.
+ * @param {string} text
+ * @returns {Document}
+ */
+export function readSYaml(text) {
+  // Substituted after parsing, as the tools do.
+  return parse(text, (_key, value) =>
+    typeof value === 'string'
+      ? value.replace(ENV_CALL, (_match, _name, fallback) => fallback ?? 'x'.repeat(32))
+      : value,
+  )
 }
 
 /** @param {Ajv} ajv @param {object} schema @param {unknown} value @param {string} where @returns {string[]} */
