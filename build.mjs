@@ -2,7 +2,7 @@
  * Bundles what runs outside the tests: every function folder, the local cloud, the pages and the demo. A target whose
  * inputs have not changed is left alone, so that starting twice costs one build.
  *
- *   node build.mjs [--force] [--only functions|local|web|demo|deploy]
+ *   node build.mjs [--force] [--only functions|local|s-component|web|demo|deploy]
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -62,10 +62,12 @@ function functionTargets() {
   }))
 }
 
-/** What runs as it is written, in processes that the local Function Compute starts. */
+/** What runs as it is written, in processes that the local cloud starts. */
 function localRuntimes() {
-  const names = readdirSync(join(root, 'local/fc')).filter((name) => name.endsWith('.mjs'))
-  return names.map((name) => `local/fc/${name}`)
+  return ['local/fc', 'local/data'].flatMap((folder) => {
+    const names = readdirSync(join(root, folder)).filter((name) => name.endsWith('.mjs'))
+    return names.map((name) => `${folder}/${name}`)
+  })
 }
 
 /** @returns {Target[]} */
@@ -79,7 +81,8 @@ function otherTargets() {
   })
   /** @type {Target[]} */
   const all = [
-    { ...program('local', { main: 'local/main.ts' }), copied: localRuntimes() },
+    { ...program('local', { main: 'local/main.ts', cloud: 'local/cloud-main.ts' }), copied: localRuntimes() },
+    program('s-component', { index: 'local/s-component/index.ts' }),
     program('demo', { index: 'demo/index.ts' }),
     program('deploy', { main: 'deploy/main.ts' }),
     program('bench', { main: 'bench/main.ts' }),

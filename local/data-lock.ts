@@ -48,11 +48,15 @@ function isAlive({ pid, born }: Owner): boolean {
   return bornAt(pid) === born
 }
 
-/** Start time out of /proc; the same word for every process where there is no /proc. */
+/**
+ * Start time out of /proc; the same word for every process where there is no /proc. A process that is over keeps its
+ * entry until somebody asks how it ended, which in a container may be never.
+ */
 function bornAt(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? 'over' : (fields[19] ?? '')
   } catch {
     return 'unknown'
   }

@@ -22,7 +22,7 @@ function addressFault(error: NodeJS.ErrnoException, { host = '127.0.0.1', port =
   const { code, syscall } = error
   const taken = (error as { port?: number }).port
   if (code === 'EADDRINUSE') {
-    const other = Math.abs(port - 9100) < 5 ? 9200 : 9100
+    const other = Math.abs(port - 9100) < 7 ? 9200 : 9100
     return `Port ${taken} is in use; stop what uses it or start with --port ${other}`
   }
   if (syscall === 'listen' && code === 'EACCES') {

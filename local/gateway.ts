@@ -7,11 +7,10 @@ import { CONTROLS_PATH, type Controls, serveControls } from './controls/http.ts'
 import { refuse } from './fc/http-trigger.ts'
 import type { Fc } from './fc/index.ts'
 import { newRequestId } from './fc/request-id.ts'
-import { findRoute } from './fc/routes.ts'
 
 /** What stands behind the one origin. */
 export interface GatewayTarget {
-  readonly fc: Pick<Fc, 'routes' | 'http'>
+  readonly fc: Pick<Fc, 'front'>
   /** Folder of the built pages; absent: functions only. */
   readonly webDir?: string
   /** Where the pages find OSS. */
@@ -41,8 +40,7 @@ async function serve(
   if (!target) return refuse(request, response, 503, 'ServiceUnavailable', 'the local cloud is still starting')
   const path = (request.url ?? '/').split('?')[0] ?? '/'
   if (target.controls && path.startsWith(CONTROLS_PATH)) return serveControls(request, response, target.controls)
-  const route = findRoute(target.fc.routes, path)
-  if (route) return target.fc.http(route, request, response)
+  if (await target.fc.front(request, response)) return
   if (await servePage(request, response, path, target)) return
   response.setHeader('X-Fc-Request-Id', newRequestId(target.now()))
   refuse(request, response, 404, 'DomainRouteNotFound', `no route and no page for ${path}`)

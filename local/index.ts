@@ -1,22 +1,25 @@
-import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type Account, openAccount } from './account.ts'
+import { join, resolve } from 'node:path'
+import { openAccount } from './account.ts'
 import { type MovableClock, openClock } from './controls/clock.ts'
 import { type FaultHooks, type Faults, openFaults } from './controls/faults.ts'
+import { checkIndexes, rememberIndexes } from './data/indexes.ts'
+import { checkVersion, writeVersion } from './data/version.ts'
 import { lockData } from './data-lock.ts'
 import { explain } from './explain.ts'
+import { refuseFault } from './fc/http-trigger.ts'
 import { type Fc, startFc } from './fc/index.ts'
 import type { RunningInstance } from './fc/instances.ts'
-import { findRoute } from './fc/routes.ts'
+import { newRequestId } from './fc/request-id.ts'
 import { type GatewayTarget, gateway } from './gateway.ts'
-import { startOss } from './oss/index.ts'
+import { programDir } from './home.ts'
+import { corsRules, createUser, deployEnvironment, given, warmUp } from './product.ts'
+import { common, type Surroundings, startServices } from './services.ts'
 import { StartupError } from './start-error.ts'
-import { startSts } from './sts/index.ts'
-import { startTablestore } from './tablestore/index.ts'
+import { Teardown } from './teardown.ts'
 import { openCredentials } from './wire/credentials.ts'
-import { listen } from './wire/http.ts'
+import { listen, type RequestFault } from './wire/http.ts'
+import type { WorkCounter } from './wire/work.ts'
 
 /** Everything a client of the local cloud needs to know; the contents of `cloud.json`. */
 export interface Cloud {
@@ -30,6 +33,10 @@ export interface Cloud {
   readonly tablestore: TablestoreTarget
   readonly sts: { readonly endpoint: string }
   readonly fc: { readonly endpoint: string }
+  readonly mps: { readonly endpoint: string; readonly pipelineId: string }
+  readonly mns: { readonly endpoint: string }
+  /** What `env()` finds in an `s.yaml`: the only difference between the local cloud and a deployment. */
+  readonly env: Readonly<Record<string, string>>
   readonly user: { readonly username: string; readonly password: string }
 }
 
@@ -52,7 +59,10 @@ export interface LocalOptions {
   readonly port?: number
   readonly dataDir: string
   readonly host?: string
+  /** Folder of the `s.yaml` whose functions run; the product's own unless it is named. */
   readonly projectDir?: string
+  /** The services by themselves: nothing of the product, and functions only of a `projectDir` that is named. */
+  readonly bare?: { readonly buckets: readonly string[]; readonly instance: string }
   /** Whether built pages are served beside the functions. */
   readonly web?: boolean
   /** Whether the controls below can be reached over HTTP too. */
@@ -102,7 +112,12 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
     await mkdir(dataDir, { recursive: true })
     await refuseForeign(dataDir)
     running.add(await lockData(dataDir))
-    return await startAll({ ...options, dataDir }, running)
+    await checkVersion(dataDir)
+    await checkIndexes(dataDir)
+    running.add(() => rememberIndexes(dataDir))
+    const local = await startAll({ ...options, dataDir }, running)
+    await writeVersion(dataDir)
+    return local
   } catch (error) {
     await running.close()
     throw explain(error, { ...options, dataDir })
@@ -110,76 +125,65 @@ export async function startLocal(options: LocalOptions): Promise<Local> {
 }
 
 async function startAll(options: LocalOptions, running: Teardown): Promise<Local> {
-  const { dataDir, host = '127.0.0.1', port = 0, web = true, onProgress = () => {} } = options
-  const projectDir = options.projectDir ?? findProject()
+  const { dataDir, host = '127.0.0.1', port = 0, env = process.env, onProgress = () => {} } = options
+  const plan = planOf(options)
+  const { bucket, instance, home } = plan
   const account = await openAccount(dataDir)
+  const { accessKeyId, accessKeySecret, accountId } = account
   const clockFile = join(dataDir, 'clock')
   const clock = openClock(clockFile, options.now ?? Date.now)
   running.add(async () => clock.close())
-  const { now, nearest } = clock
-  const { accountId } = account
-  const place = { accountId, region: REGION, bucket: BUCKET, instance: INSTANCE }
-  const credentials = openCredentials(account, now, options.rolePolicies?.(place))
+  const { now } = clock
+  const policies = options.rolePolicies?.({ accountId, region: REGION, bucket, instance })
+  const credentials = openCredentials(account, now, policies)
   let fc: Fc | undefined
   const faults = openFaults({
     clock,
-    instanceOf: (accessKeyId) => fc?.instanceOf(accessKeyId),
+    instanceOf: (keyId) => fc?.instanceOf(keyId),
     killCloud: () => process.kill(process.pid, 'SIGKILL'),
   })
-  const { intercept } = faults
-  const at = (offset: number) => ({ host, port: port === 0 ? 0 : port + offset, credentials, now })
-  const service = (name: 'oss' | 'tablestore' | 'sts' | 'fc', offset: number) => ({
-    ...at(offset),
-    nearest,
-    intercept,
-    shape: faults.shape(name),
-  })
+  const place = { dataDir, host, port, region: REGION, instance, home, env }
+  const around: Surroundings = { ...place, credentials, clock, faults, fc: () => fc }
 
-  onProgress('starting OSS, Tablestore, STS')
+  onProgress('starting OSS, Tablestore, STS, MNS, MPS')
   const ready: { target?: GatewayTarget } = {}
+  const refuse = (fault: RequestFault) => refuseFault(fault, newRequestId(now()))
   const front = running.up(
     await listen(
       gateway(() => ready.target),
-      at(0),
+      { host, port, refuse },
     ),
   )
-  const ossDir = join(dataDir, 'oss')
-  const oss = running.up(
-    await startOss({
-      ...service('oss', 1),
-      dataDir: ossDir,
-      region: REGION,
-      disk: faults.disk,
-      onEvent: (event) => faults.event(event.key, () => fc?.ossEvent(event)),
-    }),
-  )
-  const tablestoreDir = join(dataDir, 'tablestore')
-  const tablestore = running.up(
-    await startTablestore({ ...service('tablestore', 2), dataDir: tablestoreDir, instance: INSTANCE }),
-  )
-  const sts = running.up(await startSts(service('sts', 3)))
-  const target = { endpoint: tablestore.url, instance: INSTANCE }
-  await oss.createBucket(BUCKET, { cors: corsRules(front) })
+  const { oss, tablestore, sts, mns, mps } = await startServices(around, running)
+  await oss.createBucket(bucket, plan.isProduct ? { cors: corsRules(front) } : {})
+  for (const name of plan.moreBuckets) await oss.createBucket(name)
   options.signal?.throwIfAborted()
   onProgress('creating tables')
-  const { accessKeyId, accessKeySecret } = account
-  await options.createTables?.({ ...target, accessKeyId, accessKeySecret })
+  await options.createTables?.({ endpoint: tablestore.url, instance, accessKeyId, accessKeySecret })
 
-  const urls = { gateway: front.url, oss: oss.url, tablestore: tablestore.url, sts: sts.url }
-  const outside = options.env ?? process.env
+  const environment = (fcUrl: string) => {
+    const own = { oss: oss.url, tablestore: tablestore.url, sts: sts.url, mns: mns.url, mps: mps.url }
+    const urls = { ...own, gateway: front.url, fc: fcUrl }
+    const { pipelineId } = mps
+    return deployEnvironment({ region: REGION, urls, pipelineId, account, bucket, instance, home }, env)
+  }
   fc = running.up(
     await startFc({
-      ...service('fc', 4),
+      ...common('fc', around),
       clock,
       clockFile,
       courier: faults.courier,
       dataDir,
-      projectDir,
-      env: (fcUrl) => deployEnvironment({ ...urls, fc: fcUrl }, account, projectDir, outside),
-      path: outside.PATH ?? '',
+      ...plan.project,
+      env: (fcUrl) => ({ ...(plan.isProduct ? {} : given(env)), ...environment(fcUrl) }),
+      path: env.PATH ?? '',
+      ossUrl: oss.url,
+      mns,
       ...(options.maxInstances ? { maxInstances: options.maxInstances } : {}),
     }),
   )
+  mns.resume()
+  mps.resume()
   // First of all: nothing may hang, and nothing may start, while the services go down.
   running.add(async () => {
     clock.close()
@@ -189,115 +193,62 @@ async function startAll(options: LocalOptions, running: Teardown): Promise<Local
     faults,
     now,
     advance: (ms: number) => clock.advance(ms),
-    idle: idleOf(fc, clock, faults),
+    idle: idleOf([mps, mns, fc], clock, faults),
     setIndexLag: (ms: number) => tablestore.setIndexLag(ms),
   }
   ready.target = {
     fc,
     now,
-    ...(web ? { webDir: join(projectDir, 'dist', 'web') } : {}),
+    ...(plan.hasPages ? { webDir: join(home, 'dist', 'web'), ossOrigin: oss.url } : {}),
     ...(options.controls ? { controls } : {}),
   }
   await warmUp(fc, { ...options, onProgress })
-  await createUser(fc, front.url, account)
+  if (plan.isProduct) await createUser(fc, front.url, account)
   const cloud: Cloud = {
     pid: process.pid,
     gateway: front.url,
-    accessKeyId,
-    accessKeySecret,
-    accountId: account.accountId,
-    region: REGION,
-    oss: { endpoint: oss.url, bucket: BUCKET, addressing: 'path' },
-    tablestore: target,
+    ...{ accessKeyId, accessKeySecret, accountId, region: REGION },
+    oss: { endpoint: oss.url, bucket, addressing: 'path' },
+    tablestore: { endpoint: tablestore.url, instance },
     sts: { endpoint: new URL(sts.url).host },
     fc: { endpoint: new URL(fc.url).host },
+    mps: { endpoint: new URL(mps.url).host, pipelineId: mps.pipelineId },
+    mns: { endpoint: mns.url },
+    env: environment(fc.url),
     user: account.user,
   }
   return { cloud, ...controls, instances: fc.instances, close: () => running.close() }
 }
 
-function idleOf(fc: Fc, clock: MovableClock, faults: FaultHooks): () => Promise<void> {
+interface Plan {
+  readonly isProduct: boolean
+  readonly hasPages: boolean
+  readonly project: { readonly projectDir?: string }
+  /** Where packages, layers and pages are looked for. */
+  readonly home: string
+  readonly bucket: string
+  readonly moreBuckets: readonly string[]
+  readonly instance: string
+}
+
+/** What is asked for, with what goes without saying. */
+function planOf({ bare, projectDir, web = bare === undefined }: LocalOptions): Plan {
+  const home = projectDir ?? programDir()
+  const [bucket = BUCKET, ...moreBuckets] = bare?.buckets ?? []
+  const project = bare && projectDir === undefined ? {} : { projectDir: home }
+  const instance = bare?.instance ?? INSTANCE
+  return { isProduct: bare === undefined, hasPages: web, project, home, bucket, moreBuckets, instance }
+}
+
+type Working = Pick<WorkCounter, 'idle' | 'isBusy'>
+
+/** What one service has finished may be the beginning of another's work. */
+function idleOf(services: readonly Working[], clock: MovableClock, faults: FaultHooks): () => Promise<void> {
   return async () => {
     do {
       await clock.settled()
-      await fc.idle()
-    } while (faults.release() || clock.hasDue())
-  }
-}
-
-/** What `s.yaml` finds in `env()`: the only difference between the local cloud and a deployment. */
-function deployEnvironment(
-  urls: Record<'gateway' | 'oss' | 'tablestore' | 'sts' | 'fc', string>,
-  account: Account,
-  projectDir: string,
-  outside: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  const passed = ['FFMPEG_PATH', 'FFPROBE_PATH'].flatMap((name) => (outside[name] ? [[name, outside[name]]] : []))
-  return {
-    REGION,
-    ALIYUN_ACCOUNT_ID: account.accountId,
-    SECRET_KEY: account.secretKey,
-    PUBLIC_URL: urls.gateway,
-    OSS_BUCKET: BUCKET,
-    OSS_ENDPOINT: urls.oss,
-    OSS_PUBLIC_ENDPOINT: urls.oss,
-    OSS_ADDRESSING: 'path',
-    TABLESTORE_ENDPOINT: urls.tablestore,
-    TABLESTORE_INSTANCE: INSTANCE,
-    STS_ENDPOINT: urls.sts,
-    INVOKE_ENDPOINT: urls.fc,
-    SIGNUP: 'open',
-    // Without the layer, ffmpeg may come out of a package that `npm install` brought.
-    NODE_MODULES_DIR: join(projectDir, 'node_modules'),
-    ...Object.fromEntries(passed),
-  }
-}
-
-/** Redirected segment requests come with `Origin: null`, so reading is open; uploads come from our pages only. */
-function corsRules({ port, url }: { readonly port: number; readonly url: string }) {
-  const exposeHeaders = ['ETag', 'x-oss-request-id', 'x-oss-hash-crc64ecma']
-  const pages = [...new Set([url, `http://localhost:${port}`, `http://127.0.0.1:${port}`])]
-  const common = { allowedHeaders: ['*'], exposeHeaders, maxAgeSeconds: 3600 }
-  return [
-    { allowedOrigins: pages, allowedMethods: ['PUT', 'POST', 'GET', 'HEAD', 'DELETE'], ...common },
-    { allowedOrigins: ['*'], allowedMethods: ['GET', 'HEAD'], ...common },
-  ]
-}
-
-/** One instance of each function, two at a time: code that does not load is found now and not by the first user. */
-async function warmUp(fc: Fc, { dataDir, signal, onProgress }: LocalOptions): Promise<void> {
-  const names = fc.functions.map(({ name }) => name)
-  const worker = async () => {
-    for (let name = names.shift(); name !== undefined; name = names.shift()) {
-      signal?.throwIfAborted()
-      onProgress?.(`starting ${name}`)
-      await fc.warm(name).catch((error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error)
-        throw new StartupError(`${name} does not start: ${message} (see ${join(dataDir, 'logs', `${name}.log`)})`)
-      })
-    }
-  }
-  await Promise.all([worker(), worker()])
-}
-
-/** The first user signs up as everybody does. */
-async function createUser(fc: Fc, gatewayUrl: string, { user }: Account): Promise<void> {
-  if (!findRoute(fc.routes, '/v1/accounts')) return
-  const response = await fetch(`${gatewayUrl}/v1/accounts`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(user),
-  })
-  const answer = await response.text()
-  if (response.status === 201 || response.status === 409) return
-  throw new StartupError(`the demo user cannot be created: ${response.status} ${answer.slice(0, 500)}`)
-}
-
-/** The nearest folder above this file that has an `s.yaml`. */
-function findProject(): string {
-  for (let dir = dirname(fileURLToPath(import.meta.url)); ; dir = dirname(dir)) {
-    if (existsSync(join(dir, 's.yaml'))) return dir
-    if (dir === dirname(dir)) throw new StartupError('there is no s.yaml above this program')
+      for (const service of services) await service.idle()
+    } while (faults.release() || clock.hasDue() || services.some((service) => service.isBusy()))
   }
 }
 
@@ -307,23 +258,5 @@ async function refuseForeign(dataDir: string): Promise<void> {
   const isOurs = names.some((name) => name === 'account.json' || name === 'lock')
   if (names.length > 0 && !isOurs) {
     throw new StartupError(`${dataDir} holds other files (--data): name a folder that is empty or does not exist yet`)
-  }
-}
-
-/** Takes down what went up, the last first, once. */
-class Teardown {
-  private readonly steps: (() => Promise<void>)[] = []
-
-  add(step: () => Promise<void>): void {
-    this.steps.push(step)
-  }
-
-  up<T extends { close(): Promise<void> }>(service: T): T {
-    this.add(() => service.close())
-    return service
-  }
-
-  async close(): Promise<void> {
-    for (let step = this.steps.pop(); step !== undefined; step = this.steps.pop()) await step()
   }
 }

@@ -7,6 +7,8 @@ import { table } from './table.ts'
 const MEANINGS: Readonly<Record<string, string>> = {
   REGION: 'Where everything is, spelt `cn-hangzhou`.',
   ALIYUN_ACCOUNT_ID: 'The account, for the names of roles.',
+  YUNBO_COMPONENT:
+    'The component of Serverless Devs; `local/s-component` deploys to [the local cloud](local.md#deploying-to-it).',
   DOMAIN_NAME: 'The custom domain of API and pages. `auto` asks for a test domain, which is good for trying only.',
   FFMPEG_LAYER_ARN: 'The layer that `npm run layer` has filled, once it is published.',
   SECRET_KEY: 'What all keys are derived from: 32 characters or more, random. Changing it ends every session.',
