@@ -26,7 +26,7 @@ export default defineConfig({
           // Real processes and sockets on a shared machine: one more try tells noise from a fault, which fails twice.
           retry: 1,
           expect: { poll: { timeout: 20_000 } },
-          include: ['test/{local,media}/**/*.test.ts', 'test/contracts/**/*.local.test.ts'],
+          include: ['test/{local,media,faults,clients}/**/*.test.ts', 'test/contracts/**/*.local.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
