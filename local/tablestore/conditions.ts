@@ -2,6 +2,8 @@ import { invalid } from './errors.ts'
 import { compositeFilter, filterMessage, paginationFilter, singleColumnFilter } from './messages.ts'
 import { readVariant } from './plain-buffer-reader.ts'
 import { decode } from './protobuf.ts'
+import { checkColumnName } from './schema.ts'
+import { parseTransfer, type Transfer } from './transfer.ts'
 import { type Cell, compareValues, type Value } from './values.ts'
 
 /** A filter of a read or the column condition of a write. */
@@ -12,8 +14,12 @@ type ColumnTest = SingleTest | CompositeTest
 interface SingleTest {
   readonly kind: 'single'
   readonly column: string
-  readonly operand: Value
+  /** Whether there is such a value; where nothing is compared. */
+  readonly exists?: boolean
+  readonly operand: Value | undefined
   readonly passes: (order: number) => boolean
+  /** What is made of a value before it is compared. */
+  readonly transfer: Transfer | undefined
   readonly passIfMissing: boolean
   readonly latestVersionOnly: boolean
 }
@@ -41,6 +47,9 @@ const PASSES: readonly (((order: number) => boolean) | undefined)[] = [
   (order) => order < 0,
   (order) => order <= 0,
 ]
+
+/** CT_EXIST and CT_NOT_EXIST. */
+const EXISTENCE: Readonly<Record<number, boolean>> = { 7: true, 8: false }
 
 /** Reads a serialized `Filter`. */
 export function parseFilter(bytes: Buffer): Filter {
@@ -73,10 +82,16 @@ export function passes(filter: Filter, cells: readonly Cell[]): boolean {
 }
 
 function passesSingle(test: SingleTest, cells: readonly Cell[]): boolean {
+  const { transfer, operand } = test
   const versions = cells.filter((cell) => cell.name === test.column)
+  const values = (test.latestVersionOnly ? versions.slice(0, 1) : versions).flatMap(({ value }) => {
+    const made = transfer ? transfer(value) : value
+    return made ? [made] : []
+  })
+  if (test.exists !== undefined) return values.length > 0 === test.exists
   if (versions.length === 0) return test.passIfMissing
-  return (test.latestVersionOnly ? versions.slice(0, 1) : versions).some((cell) => {
-    const order = compareValues(cell.value, test.operand)
+  return values.some((value) => {
+    const order = operand && compareValues(value, operand)
     return order !== undefined && test.passes(order)
   })
 }
@@ -97,13 +112,17 @@ function parseTest(type: number, bytes: Buffer, budget: { left: number }): Colum
 
 function parseSingle(bytes: Buffer): SingleTest {
   const message = decode(singleColumnFilter, bytes)
+  const exists = EXISTENCE[message.comparator]
   const comparison = PASSES[message.comparator]
-  if (!comparison) throw invalid(`Invalid relation operator: ${message.comparator}.`)
+  if (!comparison && exists === undefined) throw invalid(`Invalid relation operator: ${message.comparator}.`)
+  checkColumnName(message.column)
   return {
     kind: 'single',
     column: message.column,
-    operand: readVariant(message.value),
-    passes: comparison,
+    ...(exists === undefined ? {} : { exists }),
+    operand: exists === undefined ? readVariant(message.value) : undefined,
+    passes: comparison ?? (() => false),
+    transfer: message.transfer && parseTransfer(message.transfer),
     passIfMissing: !message.filterIfMissing,
     latestVersionOnly: message.latestVersionOnly,
   }

@@ -1,7 +1,7 @@
 import { type Filter, parseFilter, passes } from './conditions.ts'
 import { invalid, unsupported } from './errors.ts'
 import { arrangeCells, type Row } from './rows.ts'
-import type { Table } from './schema.ts'
+import { checkColumnName, type Table } from './schema.ts'
 import type { Cell } from './values.ts'
 
 /** Which columns and versions a read wants, and of which rows. */
@@ -27,24 +27,27 @@ interface CriteriaMessage {
   readonly startColumn?: string | undefined
   readonly endColumn?: string | undefined
   readonly token?: Buffer | undefined
-  readonly transaction?: string | undefined
 }
 
-const MAX_COLUMNS_TO_GET = 128
+const MAX_COLUMNS_TO_GET = 1024
+
+/** What one row, or a range of rows, is told that is asked for without versions; a batch says more. */
+const NO_VERSIONS = 'No version condition is specified.'
 
 /** Reads the fields that GetRow, BatchGetRow and GetRange have in common. */
-export function parseCriteria(message: CriteriaMessage): Criteria {
+export function parseCriteria(message: CriteriaMessage, noVersions = NO_VERSIONS): Criteria {
   const { columns, timeRange, maxVersions } = message
-  if (message.transaction) refuseTransaction()
   if (message.token?.length) throw unsupported('wide row token')
-  if (maxVersions === undefined && !timeRange) throw invalid('No version condition is specified while querying row.')
-  if (maxVersions !== undefined && maxVersions <= 0) {
-    throw invalid(`Invalid max versions: ${maxVersions}. Reason: Max versions must be positive.`)
-  }
   if (columns.length > MAX_COLUMNS_TO_GET) {
     throw invalid(
       `The number of columns from the request exceeds the limit, limit count: ${MAX_COLUMNS_TO_GET}, column count: ${columns.length}.`,
     )
+  }
+  for (const name of columns) checkColumnName(name)
+  const filter = message.filter?.length ? parseFilter(message.filter) : undefined
+  if (maxVersions === undefined && !timeRange) throw invalid(noVersions)
+  if (maxVersions !== undefined && maxVersions <= 0) {
+    throw invalid(`Invalid max versions: ${maxVersions}. Reason: Max versions must be positive.`)
   }
   return {
     columns: new Set(columns),
@@ -52,26 +55,21 @@ export function parseCriteria(message: CriteriaMessage): Criteria {
     endColumn: message.endColumn,
     maxVersions: maxVersions ?? Number.MAX_SAFE_INTEGER,
     ...parseTimes(timeRange),
-    filter: message.filter?.length ? parseFilter(message.filter) : undefined,
+    filter,
   }
 }
 
-/** Local transactions are switched on by hand in the real service; here they are never on. */
-export function refuseTransaction(): never {
-  throw invalid('Try to call method using explicit transaction on explicit-transaction-disabled table')
-}
-
 /**
- * What a reader gets of a row. A row that has none of the wanted columns, or does not pass the filter, is not there;
- * the filter sees only the wanted columns.
+ * What a reader gets of a row. A row that has none of the columns asked for by name, or does not pass the filter, is not
+ * there; the filter sees only the wanted columns. A row whose versions are all outside the wanted time is there without
+ * any, as the Go SDK's TestBatchGetRow and TestGetRange say.
  * https://www.alibabacloud.com/help/en/tablestore/developer-reference/getrange
  */
 export function select(table: Table, row: Row, criteria: Criteria): Row | undefined {
   const wanted = row.cells.filter((cell) => wants(criteria, cell))
   const cells = arrangeCells(wanted, Math.min(criteria.maxVersions, table.options.maxVersions))
   const { filter, columns } = criteria
-  const bare = cells.length === 0 && !row.key.some((column) => columns.has(column.name))
-  if (bare && (columns.size > 0 || row.cells.length > 0)) return undefined
+  if (columns.size > 0 && cells.length === 0 && !row.key.some((column) => columns.has(column.name))) return undefined
   if (filter && !passes(filter, cells)) return undefined
   return { ...row, cells: filter?.kind === 'page' ? page(cells, filter.offset, filter.limit) : cells }
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Credentials, Identity } from '../wire/credentials.ts'
 import { type LocalServer, listen, type SocketShape } from '../wire/http.ts'
 import { type Call, ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'
-import { TablestoreError } from './errors.ts'
+import { TablestoreError, unsupported } from './errors.ts'
 import { errorMessage } from './messages.ts'
 import { OPERATIONS } from './operations.ts'
 import { requirePermission } from './permission.ts'
@@ -17,26 +17,34 @@ import { responseHeaders, verify } from './verify.ts'
  * Layout, from the wire inwards:
  *   index       HTTP, limits of the body, errors           verify, permission   who calls, and may they
  *   protobuf, messages    bodies                           plain-buffer-*       rows and keys inside bodies
- *   operations  names → tables | reads | writes            errors               the service's codes
- *   table-definition, schema   what a table is             criteria, conditions what a read wants, filters
- *   row-change, write, indexes  one row's atomic write     values, rows, keys   the model and its bytes
- *   store       lmdb: one writer at a time, on disk before it is answered
+ *   operations  names → tables | reads | writes | sessions | streams | splits | absent
+ *   table-definition, schema   what a table is             criteria, conditions, transfer   what a read wants, filters
+ *   row-change, write, indexes  one row's atomic write     overlay, transactions   changes that are not committed yet
+ *   values, rows, keys, row-order   the model, its bytes   stream-log, stream-record   what streams keep
+ *   store, commits   lmdb: one change at a time, on disk before it is answered, many in one commit
  *
  * Gaps, as of 2026-11. Never run against the real service yet: behaviour follows its documentation, its error list and
- * its SDKs' own tests.
+ * the tests of its SDKs for Node, Python, Java, Go and PHP.
  * Differs by design:
- * - Indexes are global, and change in the same moment as their table unless a lag is set (the real ones always lag).
+ * - Global indexes change in the same moment as their table unless a lag is set (the real ones always lag).
  * - Rows and cells past their time to live are invisible at once; they leave the disk when their row is next written.
- * - Writes are serialized, so OTSRowOperationConflict and OTSTableNotReady never come, OTSServerBusy only when asked for.
- * - Reserved throughput is stored, and neither enforced nor limited in how often it may be changed.
- * - Capacity units in answers are estimates. ListTable leaves indexes out.
+ * - Writes are serialized, so OTSRowOperationConflict comes from transactions only, OTSTableNotReady never, and
+ *   OTSServerBusy when asked for.
+ * - Local transactions are on for every table that does not refuse them (the service turns them on when asked), and end
+ *   with the process. AbortTransaction answers the id, which the client for Node needs and others ignore.
+ * - Encryption is stored and described; nothing is encrypted. Reserved throughput is neither enforced nor limited in how
+ *   often it may be changed. Capacity units in answers are estimates.
+ * - A stream has one shard that never splits. ListTable leaves indexes out.
+ * - ComputeSplitPointsBySize splits between values of the first key column only, at one location.
+ * - Regular expressions in filters are JavaScript's.
  * - A value of another type than its predefined column is refused.
  * - Policies are judged table by table for operations on rows, without conditions; whether the service wants more than the
  *   index's own name for reading an index is not known.
- * Missing, answered with an error:
- * - Encoded primary keys over 4,026 bytes. Local and synchronous secondary indexes. Table partitions. Streams.
- * - Search indexes, SQL, local transactions, tunnels, time series, predefined column changes, ComputeSplitPointsBySize,
- *   bulk import and export, wide row tokens, regular expressions in filters, data blocks other than PlainBuffer.
+ * Messages that no source quotes: the limits of a transaction, local indexes, predefined columns, streams, another API
+ * version, a time to live under a day; and the HTTP status of OTSSessionNotExist.
+ * Missing, answered with an error (lists of search indexes and of time series tables are empty, which is true):
+ * - Synchronous global indexes. Table partitions at creation. Search indexes, SQL, tunnels, time series. Bulk import and
+ *   export, wide row tokens, data blocks other than PlainBuffer. Replacing a whole row by UpdateRow.
  */
 export interface TablestoreOptions {
   readonly host: string
@@ -107,29 +115,36 @@ async function answer(request: IncomingMessage, store: Store, options: Tablestor
     body,
   })
   try {
-    const method = request.method ?? ''
     const body = await readBody(request)
+    const name = path.slice(1)
+    if (!OPERATIONS.has(name) && request.headers['x-ots-apiversion'] === undefined) return stranger(name)
+    const { method = '', headers } = request
     if (method !== 'POST') {
       throw new TablestoreError('OTSMethodNotAllowed', 'Only POST method for requests is supported.')
     }
-    identity = verify(
-      { method, path, query, headers: request.headers, body },
-      options.instance,
-      options.credentials,
-      date,
-    )
-    return reply(200, await operate(store, path.slice(1), body, identity, options))
+    const { instance, credentials } = options
+    identity = verify({ method, path, query, headers, body }, instance, credentials, date)
+    return reply(200, await operate(store, name, body, identity, options))
   } catch (error) {
-    if (error instanceof ConnectionCut) throw error
-    if (error instanceof ServiceBusy) return busy(reply)
-    const known = error instanceof TablestoreError ? error : unexpected(error)
-    return reply(known.status, encode(errorMessage, { code: known.code, message: known.message }))
+    const { status, code, message } = refusalOf(error)
+    return reply(status, encode(errorMessage, { code, message }))
   }
 }
 
-function busy(reply: (status: number, body: Buffer) => Answer): Answer {
-  const { status, code, message } = new TablestoreError('OTSServerBusy', 'Server is busy.')
-  return reply(status, encode(errorMessage, { code, message }))
+function refusalOf(error: unknown): TablestoreError {
+  if (error instanceof ConnectionCut) throw error
+  if (error instanceof ServiceBusy) return new TablestoreError('OTSServerBusy', 'Server is busy.')
+  return error instanceof TablestoreError ? error : unexpected(error)
+}
+
+/** A browser, curl, or whoever else speaks another protocol, is told in XML. https://help.aliyun.com/document_detail/53722.html */
+function stranger(name: string): Answer {
+  const { code, message, status } = unsupported(name)
+  const requestId = randomUUID()
+  const said = message.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+  const error = `<Error><Code>${code}</Code><Message>${said}</Message><RequestID>${requestId}</RequestID></Error>`
+  const headers = { 'content-type': 'application/xml', 'x-ots-requestid': requestId }
+  return { status, headers, body: Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>\n${error}\n`) }
 }
 
 function operate(
@@ -140,7 +155,7 @@ function operate(
   { instance, now, intercept }: TablestoreOptions,
 ): Promise<Buffer> {
   const operation = OPERATIONS.get(name)
-  if (!operation) throw new TablestoreError('OTSUnsupportOperation', `Unsupported operation: '${name}'.`)
+  if (!operation) throw unsupported(name)
   requirePermission(identity, name, instance, body)
   const work = async () => {
     if (store.isBehind()) await store.catchUp()
@@ -162,19 +177,24 @@ function callOf(operation: string, body: Buffer, { accessKeyId }: Identity): Cal
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request) {
-    const bytes = chunk as Buffer
-    size += bytes.length
-    // The rest is read and dropped, so that the client gets an answer and not a broken connection.
-    if (size <= MAX_BODY_BYTES) chunks.push(bytes)
-  }
-  if (size > MAX_BODY_BYTES) {
-    throw new TablestoreError('OTSRequestBodyTooLarge', 'The size of POST data is too large.')
-  }
-  return Buffer.concat(chunks)
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      // The rest is read and dropped, so that the client gets an answer and not a broken connection.
+      if (size <= MAX_BODY_BYTES) chunks.push(chunk)
+    })
+    request.on('end', () => {
+      if (size <= MAX_BODY_BYTES) resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+      else reject(new TablestoreError('OTSRequestBodyTooLarge', 'The size of POST data is too large.'))
+    })
+    // Whichever comes first: a client that goes away is no fault of ours.
+    const cut = () => reject(new ConnectionCut('the request ended early'))
+    request.on('error', cut)
+    request.on('close', () => request.complete || cut())
+  })
 }
 
 /** A fault of the local service itself: its stack belongs to whoever runs it, the client learns only that it happened. */

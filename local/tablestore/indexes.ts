@@ -7,6 +7,8 @@ import type { Cell, KeyColumn, KeyValue } from './values.ts'
 export interface IndexChange {
   readonly key: Buffer
   readonly row: Row | undefined
+  /** Local indexes never lag. */
+  readonly atOnce?: boolean
 }
 
 /** What has to change in a table's indexes when one of its rows does. */
@@ -16,14 +18,14 @@ export function indexChanges(
   before: Row | undefined,
   after: Row | undefined,
 ): IndexChange[] {
-  return table.indexes.flatMap(({ name }) => {
+  return table.indexes.flatMap(({ name, local: atOnce = false }) => {
     const index = reader.table(name)
     if (!index) return []
     const gone = before && indexRow(index, before)
     const now = after && indexRow(index, after)
     const changes: IndexChange[] = []
-    if (gone) changes.push({ key: rowKey(index, gone.key), row: undefined })
-    if (now) changes.push({ key: rowKey(index, now.key), row: now })
+    if (gone) changes.push({ key: rowKey(index, gone.key), row: undefined, atOnce })
+    if (now) changes.push({ key: rowKey(index, now.key), row: now, atOnce })
     return changes
   })
 }
@@ -34,9 +36,10 @@ export function indexChanges(
  */
 export function indexRow(index: Table, row: Row): Row | undefined {
   const key: KeyColumn[] = []
-  for (const { name } of index.key) {
+  for (const { name, type } of index.key) {
     const value = keyValue(row, name)
-    if (!value) return undefined
+    // What was written before its column was predefined can be of any type.
+    if (value?.type !== type) return undefined
     key.push({ name, value })
   }
   const covered = new Set(index.defined.map((column) => column.name))

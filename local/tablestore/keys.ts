@@ -1,4 +1,4 @@
-import { invalid } from './errors.ts'
+import { createHash } from 'node:crypto'
 import type { WireKeyValue } from './values.ts'
 
 /**
@@ -17,15 +17,36 @@ export function tableBounds(tableId: number): { start: Buffer; end: Buffer } {
 }
 
 /** What lmdb takes with pages of 8 KiB. */
-const MAX_KEY_BYTES = 4026
+const MAX_STORED_BYTES = 4026
+const HASH_BYTES = 20
+const CUT_BYTES = MAX_STORED_BYTES - HASH_BYTES
 
-/** The same, refused when it is longer than the store can order. */
-export function keyBytes(tableId: number, values: readonly WireKeyValue[]): Buffer {
-  const bytes = encodeKey(tableId, values)
-  if (bytes.length > MAX_KEY_BYTES) throw invalid(`Primary keys over ${MAX_KEY_BYTES} bytes are not supported locally.`)
-  return bytes
+/** The bytes that a row is stored under: the key, or as much of a long one as there is room for, and its digest. */
+export function storedKey(key: Buffer): Buffer {
+  if (key.length <= MAX_STORED_BYTES) return key
+  return Buffer.concat([key.subarray(0, CUT_BYTES), createHash('sha1').update(key).digest()])
 }
 
+/** Whether a row may be stored under less than its key, and so in no order among those that begin the same. */
+export function mayBeCut(stored: Buffer): boolean {
+  return stored.length > CUT_BYTES
+}
+
+/** Whether two such rows begin the same. */
+export function beginAlike(one: Buffer, other: Buffer): boolean {
+  return one.compare(other, 0, CUT_BYTES, 0, CUT_BYTES) === 0
+}
+
+/** Bounds of what is stored that take in everything between two keys, and whether they take in more. */
+export function storedBounds(low: Buffer, high: Buffer): { low: Buffer; high: Buffer; wider: boolean } {
+  return {
+    low: low.length > CUT_BYTES ? low.subarray(0, CUT_BYTES) : low,
+    high: high.length > CUT_BYTES ? Buffer.concat([high.subarray(0, CUT_BYTES), ABOVE_ALL]) : high,
+    wider: low.length > CUT_BYTES || high.length > CUT_BYTES,
+  }
+}
+
+const ABOVE_ALL = Buffer.alloc(HASH_BYTES, 0xff)
 const ORDER = { infMin: 0x01, integer: 0x10, string: 0x20, binary: 0x30, infMax: 0xf0 } as const
 const END = Buffer.from([0x00, 0x01])
 const ESCAPED_ZERO = Buffer.from([0x00, 0xff])

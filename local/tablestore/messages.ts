@@ -35,7 +35,25 @@ const throughputDetails = {
   lastIncreaseTime: required(2, 'int64'),
   lastDecreaseTime: optional(3, 'int64'),
 }
-const streamSpecification = { enable: required(1, 'bool') }
+const streamSpecification = {
+  enable: required(1, 'bool'),
+  expirationHours: optional(2, 'int32'),
+  columns: repeated(3, 'string'),
+}
+const streamDetails = {
+  enable: required(1, 'bool'),
+  id: optional(2, 'string'),
+  expirationHours: optional(3, 'int32'),
+  lastEnabledAt: optional(4, 'int64'),
+  columns: repeated(5, 'string'),
+}
+/** SSESpecification and SSEDetails. */
+const encryption = {
+  enable: required(1, 'bool'),
+  keyType: optional(2, 'int32'),
+  keyId: optional(3, 'string'),
+  roleArn: optional(4, 'string'),
+}
 const timeRange = {
   start: optional(1, 'int64'),
   end: optional(2, 'int64'),
@@ -50,7 +68,9 @@ export const createTableRequest = {
   options: optional(3, tableOptions),
   partitions: repeated(4, 'bytes'),
   stream: optional(5, streamSpecification),
+  encryption: optional(6, encryption),
   indexes: repeated(7, indexMeta),
+  transactions: optional(8, 'bool'),
 }
 export const createIndexRequest = {
   table: required(1, 'string'),
@@ -67,18 +87,24 @@ export const updateTableRequest = {
 export const updateTableResponse = {
   throughput: required(1, throughputDetails),
   options: required(2, tableOptions),
+  stream: optional(3, streamDetails),
 }
 export const describeTableResponse = {
   meta: required(1, tableMeta),
   throughput: required(2, throughputDetails),
   options: required(3, tableOptions),
   status: required(4, 'int32'),
+  stream: optional(5, streamDetails),
+  encryption: optional(7, encryption),
   indexes: repeated(8, indexMeta),
+  createdAt: optional(9, 'int64'),
 }
+export const addDefinedColumnRequest = { table: required(1, 'string'), columns: repeated(2, definedColumnSchema) }
+export const deleteDefinedColumnRequest = { table: required(1, 'string'), columns: repeated(2, 'string') }
 /** DescribeTable and DeleteTable. */
 export const tableNameRequest = { table: required(1, 'string') }
 export const listTableResponse = { tables: repeated(1, 'string') }
-/** ListTable takes nothing; CreateTable, DeleteTable, CreateIndex and DropIndex answer nothing. */
+/** ListTable takes nothing; most operations on tables, and the end of a transaction, answer nothing. */
 export const empty = {}
 
 export const getRowRequest = {
@@ -135,6 +161,7 @@ const rowInBatchWrite = {
 export const batchWriteRowRequest = {
   tables: repeated(1, { table: required(1, 'string'), rows: repeated(2, rowInBatchWrite) }),
   transaction: optional(2, 'string'),
+  atomic: optional(3, 'bool'),
 }
 
 export const getRangeRequest = {
@@ -158,6 +185,57 @@ export const getRangeResponse = {
   next: optional(3, 'bytes'),
 }
 
+export const startLocalTransactionRequest = { table: required(1, 'string'), key: required(2, 'bytes') }
+/** The answer of StartLocalTransaction; what CommitTransaction and AbortTransaction take. */
+export const transactionMessage = { id: required(1, 'string') }
+
+export const listStreamRequest = { table: optional(1, 'string') }
+export const listStreamResponse = {
+  streams: repeated(1, { id: required(1, 'string'), table: required(2, 'string'), createdAt: required(3, 'int64') }),
+}
+export const describeStreamRequest = {
+  id: required(1, 'string'),
+  fromShard: optional(2, 'string'),
+  shardLimit: optional(3, 'int32'),
+}
+export const describeStreamResponse = {
+  id: required(1, 'string'),
+  expirationHours: required(2, 'int32'),
+  table: required(3, 'string'),
+  createdAt: required(4, 'int64'),
+  status: required(5, 'int32'),
+  shards: repeated(6, { id: required(1, 'string') }),
+}
+export const getShardIteratorRequest = {
+  id: required(1, 'string'),
+  shard: required(2, 'string'),
+  timestamp: optional(3, 'int64'),
+}
+export const getShardIteratorResponse = { iterator: required(1, 'string') }
+export const getStreamRecordRequest = { iterator: required(1, 'string'), limit: optional(2, 'int32') }
+export const getStreamRecordResponse = {
+  records: repeated(1, { kind: required(1, 'int32'), change: required(2, 'bytes'), origin: optional(3, 'bytes') }),
+  next: optional(2, 'string'),
+  consumed: optional(3, throughput),
+  more: optional(4, 'bool'),
+}
+
+export const computeSplitPointsBySizeRequest = {
+  table: required(1, 'string'),
+  size: required(2, 'int64'),
+  unitBytes: optional(3, 'int64'),
+  limit: optional(4, 'int32'),
+}
+export const computeSplitPointsBySizeResponse = {
+  consumed: required(1, throughput),
+  schema: repeated(2, primaryKeySchema),
+  points: repeated(3, 'bytes'),
+  locations: repeated(4, { location: required(1, 'string'), repeat: required(2, 'sint64') }),
+}
+
+/** Search indexes and time series are not here, so lists of them are empty and each of them is missing. */
+export const listSearchIndexRequest = { table: optional(1, 'string') }
+
 export const filterMessage = { type: required(1, 'int32'), filter: required(2, 'bytes') }
 export const singleColumnFilter = {
   comparator: required(1, 'int32'),
@@ -165,11 +243,13 @@ export const singleColumnFilter = {
   value: required(3, 'bytes'),
   filterIfMissing: required(4, 'bool'),
   latestVersionOnly: required(5, 'bool'),
+  transfer: optional(6, { regex: required(1, 'string'), castType: optional(2, 'int32') }),
 }
 export const compositeFilter = { combinator: required(1, 'int32'), filters: repeated(2, filterMessage) }
 export const paginationFilter = { offset: required(1, 'int32'), limit: required(2, 'int32') }
 
 export type CreateTableRequest = Message<typeof createTableRequest>
+export type StreamSpecification = Message<typeof streamSpecification>
 export type IndexMeta = Message<typeof indexMeta>
 export type ConditionMessage = Message<typeof condition>
 export type ReturnContentMessage = Message<typeof returnContent>

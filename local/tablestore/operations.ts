@@ -1,6 +1,20 @@
+import { listSearchIndex, listTimeseriesTable, missingSearchIndex } from './absent.ts'
 import { batchGetRow, getRange, getRow } from './reads.ts'
+import { abortTransaction, commitTransaction, startLocalTransaction } from './sessions.ts'
+import { computeSplitPointsBySize } from './splits.ts'
 import type { Store } from './store.ts'
-import { createIndex, createTable, deleteTable, describeTable, dropIndex, listTable, updateTable } from './tables.ts'
+import { describeStream, getShardIterator, getStreamRecord, listStream } from './streams.ts'
+import {
+  addDefinedColumn,
+  createIndex,
+  createTable,
+  deleteDefinedColumn,
+  deleteTable,
+  describeTable,
+  dropIndex,
+  listTable,
+  updateTable,
+} from './tables.ts'
 import { batchWriteRow, changeRow } from './writes.ts'
 
 /** Answers the protobuf body of one operation with the protobuf body of its response. */
@@ -15,6 +29,8 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ['DeleteTable', deleteTable],
   ['CreateIndex', createIndex],
   ['DropIndex', dropIndex],
+  ['AddDefinedColumn', addDefinedColumn],
+  ['DeleteDefinedColumn', deleteDefinedColumn],
   ['GetRow', getRow],
   ['PutRow', changeRow('put')],
   ['UpdateRow', changeRow('update')],
@@ -22,4 +38,16 @@ export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operat
   ['BatchGetRow', batchGetRow],
   ['BatchWriteRow', batchWriteRow],
   ['GetRange', getRange],
+  ['StartLocalTransaction', startLocalTransaction],
+  ['CommitTransaction', commitTransaction],
+  ['AbortTransaction', abortTransaction],
+  ['ListStream', listStream],
+  ['DescribeStream', describeStream],
+  ['GetShardIterator', getShardIterator],
+  ['GetStreamRecord', getStreamRecord],
+  ['ComputeSplitPointsBySize', computeSplitPointsBySize],
+  ['ListSearchIndex', listSearchIndex],
+  ['DescribeSearchIndex', missingSearchIndex],
+  ['DeleteSearchIndex', missingSearchIndex],
+  ['ListTimeseriesTable', listTimeseriesTable],
 ])

@@ -1,7 +1,9 @@
 import type { Identity } from '../wire/credentials.ts'
 import { permits } from '../wire/policy.ts'
 import { TablestoreError } from './errors.ts'
+import { transactionMessage } from './messages.ts'
 import { decode, repeated, required } from './protobuf.ts'
+import { tableOfTransaction } from './transactions.ts'
 
 /**
  * Refuses what a session's policy does not allow; a session without one may do everything. Operations on rows are judged
@@ -23,7 +25,8 @@ export function requirePermission(identity: Identity, operation: string, instanc
 
 /** The local cloud has one region. */
 const REGION = 'cn-hangzhou'
-const ROW_OPERATIONS = new Set(['GetRow', 'PutRow', 'UpdateRow', 'DeleteRow', 'GetRange'])
+const ROW_OPERATIONS = new Set(['GetRow', 'PutRow', 'UpdateRow', 'DeleteRow', 'GetRange', 'StartLocalTransaction'])
+const TRANSACTION_OPERATIONS = new Set(['CommitTransaction', 'AbortTransaction'])
 const BATCH_OPERATIONS = new Set(['BatchGetRow', 'BatchWriteRow'])
 const oneTable = { table: required(1, 'string') }
 const severalTables = { tables: repeated(1, oneTable) }
@@ -31,5 +34,6 @@ const severalTables = { tables: repeated(1, oneTable) }
 /** Whose rows an operation is about; `undefined` when it is about none. */
 function tablesOf(operation: string, body: Buffer): string[] | undefined {
   if (ROW_OPERATIONS.has(operation)) return [decode(oneTable, body).table]
+  if (TRANSACTION_OPERATIONS.has(operation)) return [tableOfTransaction(decode(transactionMessage, body).id)]
   return BATCH_OPERATIONS.has(operation) ? decode(severalTables, body).tables.map(({ table }) => table) : undefined
 }

@@ -12,6 +12,11 @@ export const TAG = {
   deleteRowMarker: 0x08,
   rowChecksum: 0x09,
   cellChecksum: 0x0a,
+  extension: 0x0b,
+  sequence: 0x0c,
+  sequenceEpoch: 0x0d,
+  sequenceTime: 0x0e,
+  sequenceRow: 0x0f,
 } as const
 
 export const CELL_OP = { deleteAll: 0x01, deleteOne: 0x03, increment: 0x04 } as const

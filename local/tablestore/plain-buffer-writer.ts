@@ -1,4 +1,4 @@
-import { crc8, crc8Byte, HEADER, TAG, VARIANT } from './plain-buffer-tags.ts'
+import { CELL_OP, crc8, crc8Byte, HEADER, TAG, VARIANT } from './plain-buffer-tags.ts'
 import type { Cell, KeyColumn, Value } from './values.ts'
 
 /** A row as answers carry it and as it is stored: key columns, then cells with their timestamps. */
@@ -18,6 +18,44 @@ export function writeRows(rows: readonly PlainRow[]): Buffer {
   return output.bytes.subarray(0, output.position)
 }
 
+/** One column's part of a change. */
+export interface ChangedCell {
+  readonly name: string
+  readonly value?: Value | undefined
+  readonly op?: keyof typeof CELL_OP | undefined
+  readonly timestamp?: number | undefined
+}
+
+/** Writes one row's change as streams tell it, with its place, in microseconds, behind the cells. */
+export function writeChange(key: readonly KeyColumn[], cells: readonly ChangedCell[], sequence: bigint): Buffer {
+  const size = cells.reduce((sum, cell) => sum + roomForCell(cell), roomFor({ key, cells: [] }))
+  const output: Output = { bytes: Buffer.allocUnsafe(size + 64), position: 4 }
+  output.bytes.writeUInt32LE(HEADER, 0)
+  let crc = 0
+  writeByte(output, TAG.rowKey)
+  for (const column of key) crc = crc8Byte(crc, writeCell(output, column))
+  if (cells.length > 0) writeByte(output, TAG.rowData)
+  for (const cell of cells) crc = crc8Byte(crc, writeCell(output, cell))
+  writeSequence(output, sequence)
+  writeByte(output, TAG.rowChecksum)
+  writeByte(output, crc8Byte(crc, 0))
+  return output.bytes.subarray(0, output.position)
+}
+
+/** Lengths are those of what follows them. */
+function writeSequence(output: Output, sequence: bigint): void {
+  writeByte(output, TAG.extension)
+  output.position = output.bytes.writeUInt32LE(24, output.position)
+  writeByte(output, TAG.sequence)
+  output.position = output.bytes.writeUInt32LE(19, output.position)
+  writeByte(output, TAG.sequenceEpoch)
+  output.position = output.bytes.writeUInt32LE(0, output.position)
+  writeByte(output, TAG.sequenceTime)
+  output.position = output.bytes.writeBigInt64LE(sequence, output.position)
+  writeByte(output, TAG.sequenceRow)
+  output.position = output.bytes.writeUInt32LE(0, output.position)
+}
+
 interface Output {
   readonly bytes: Buffer
   position: number
@@ -26,9 +64,13 @@ interface Output {
 /** An upper bound: strings take at most three bytes for each UTF-16 unit. */
 function roomFor(row: PlainRow): number {
   let size = 8
-  for (const column of row.key) size += 40 + column.name.length * 3 + roomForValue(column.value)
-  for (const cell of row.cells) size += 40 + cell.name.length * 3 + roomForValue(cell.value)
+  for (const column of row.key) size += roomForCell(column)
+  for (const cell of row.cells) size += roomForCell(cell)
   return size
+}
+
+function roomForCell({ name, value }: ChangedCell): number {
+  return 40 + name.length * 3 + (value ? roomForValue(value) : 0)
 }
 
 function roomForValue(value: Value): number {
@@ -38,28 +80,36 @@ function roomForValue(value: Value): number {
 function writeRow(output: Output, row: PlainRow): void {
   let crc = 0
   writeByte(output, TAG.rowKey)
-  for (const column of row.key) crc = crc8Byte(crc, writeCell(output, column.name, column.value, undefined))
+  for (const column of row.key) crc = crc8Byte(crc, writeCell(output, column))
   if (row.cells.length > 0) writeByte(output, TAG.rowData)
-  for (const cell of row.cells) crc = crc8Byte(crc, writeCell(output, cell.name, cell.value, cell.timestamp))
+  for (const cell of row.cells) crc = crc8Byte(crc, writeCell(output, cell))
   writeByte(output, TAG.rowChecksum)
   writeByte(output, crc8Byte(crc, 0))
 }
 
-function writeCell(output: Output, name: string, value: Value, timestamp: number | undefined): number {
+function writeCell(output: Output, { name, value, op, timestamp }: ChangedCell): number {
   writeByte(output, TAG.cell)
   writeByte(output, TAG.cellName)
   const length = output.bytes.write(name, output.position + 4)
   output.bytes.writeUInt32LE(length, output.position)
   let crc = crc8(0, advance(output, 4 + length).subarray(4))
-  writeByte(output, TAG.cellValue)
-  const size = writeValue(output.bytes, output.position + 4, value)
-  output.bytes.writeUInt32LE(size, output.position)
-  crc = crc8(crc, advance(output, 4 + size).subarray(4))
+  if (value) {
+    writeByte(output, TAG.cellValue)
+    const size = writeValue(output.bytes, output.position + 4, value)
+    output.bytes.writeUInt32LE(size, output.position)
+    crc = crc8(crc, advance(output, 4 + size).subarray(4))
+  }
+  if (op) {
+    writeByte(output, TAG.cellOp)
+    writeByte(output, CELL_OP[op])
+  }
   if (timestamp !== undefined) {
     writeByte(output, TAG.cellTimestamp)
     output.bytes.writeBigInt64LE(BigInt(timestamp), output.position)
     crc = crc8(crc, advance(output, 8))
   }
+  // The operation stands before the timestamp but is summed after it.
+  if (op) crc = crc8Byte(crc, CELL_OP[op])
   writeByte(output, TAG.cellChecksum)
   writeByte(output, crc)
   return crc

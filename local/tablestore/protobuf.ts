@@ -5,7 +5,7 @@ import { invalid } from './errors.ts'
  * Protocol Buffers (proto2) driven by plain descriptors: just what the service's messages use. Enumerations are `int32`.
  * https://protobuf.dev/programming-guides/encoding/
  */
-type Scalar = 'string' | 'bytes' | 'int32' | 'int64' | 'bool'
+type Scalar = 'string' | 'bytes' | 'int32' | 'int64' | 'sint64' | 'bool'
 type Rule = 'required' | 'optional' | 'repeated'
 
 interface Field<K extends Scalar | Shape = Scalar | Shape, R extends Rule = Rule> {
@@ -25,7 +25,7 @@ type ValueOf<K> = K extends 'string'
     ? Buffer
     : K extends 'int32'
       ? number
-      : K extends 'int64'
+      : K extends 'int64' | 'sint64'
         ? bigint
         : K extends 'bool'
           ? boolean
@@ -78,24 +78,41 @@ function malformed(): Error {
   return invalid('Failed to parse the ProtoBuf message.')
 }
 
+/** Fields by number, found once for each shape. */
+interface Fields {
+  readonly byId: ReadonlyMap<number, readonly [name: string, field: Field]>
+  readonly all: readonly (readonly [name: string, field: Field])[]
+}
+
+const known = new WeakMap<Shape, Fields>()
+
+function fieldsOf(shape: Shape): Fields {
+  const found = known.get(shape)
+  if (found) return found
+  const all = Object.entries(shape)
+  const fields = { all, byId: new Map(all.map((entry) => [entry[1].id, entry])) }
+  known.set(shape, fields)
+  return fields
+}
+
 function readMessage(shape: Shape, bytes: Buffer): Loose {
-  const fields = Object.entries(shape)
+  const { byId, all } = fieldsOf(shape)
   const message: Record<string, unknown> = {}
-  for (const [name, field] of fields) if (field.rule === 'repeated') message[name] = []
+  for (const [name, field] of all) if (field.rule === 'repeated') message[name] = []
   const cursor: Cursor = { bytes, position: 0 }
   while (cursor.position < bytes.length) {
-    const tag = Number(readVarint(cursor) & 0xffff_ffffn)
-    const [name, field] = fields.find((each) => each[1].id === tag >>> 3) ?? []
-    if (name === undefined || field === undefined) skip(cursor, tag & 7)
-    else readField(cursor, tag & 7, field, name, message)
+    const tag = readUint32(cursor)
+    const entry = byId.get(tag >>> 3)
+    if (entry) readField(cursor, tag & 7, entry[1], entry[0], message)
+    else skip(cursor, tag & 7)
   }
-  if (fields.some(([name, field]) => field.rule === 'required' && message[name] === undefined)) throw malformed()
+  for (const [name, field] of all) if (field.rule === 'required' && message[name] === undefined) throw malformed()
   return message
 }
 
 function readField(cursor: Cursor, wire: number, field: Field, name: string, message: Record<string, unknown>): void {
   const list = message[name]
-  const varint = field.kind === 'int32' || field.kind === 'int64' || field.kind === 'bool'
+  const varint = isVarint(field.kind)
   if (varint && wire === 2 && Array.isArray(list)) {
     const packed: Cursor = { bytes: readBytes(cursor), position: 0 }
     while (packed.position < packed.bytes.length) list.push(readValue(packed, field))
@@ -107,38 +124,71 @@ function readField(cursor: Cursor, wire: number, field: Field, name: string, mes
   else message[name] = value
 }
 
+function isVarint(kind: Field['kind']): kind is 'int32' | 'int64' | 'sint64' | 'bool' {
+  return kind === 'int32' || kind === 'int64' || kind === 'sint64' || kind === 'bool'
+}
+
 function readValue(cursor: Cursor, { kind }: Field): unknown {
-  if (kind === 'int32') return Number(BigInt.asIntN(32, readVarint(cursor)))
-  if (kind === 'int64') return BigInt.asIntN(64, readVarint(cursor))
-  if (kind === 'bool') return readVarint(cursor) !== 0n
-  const bytes = readBytes(cursor)
-  if (kind === 'bytes') return bytes
-  if (kind !== 'string') return readMessage(kind, bytes)
-  if (!isUtf8(bytes)) throw malformed()
-  return bytes.toString('utf8')
+  switch (kind) {
+    case 'int32':
+      return readUint32(cursor) | 0
+    case 'int64':
+      return BigInt.asIntN(64, readVarint(cursor))
+    case 'sint64': {
+      const zigzag = BigInt.asUintN(64, readVarint(cursor))
+      return (zigzag >> 1n) ^ -(zigzag & 1n)
+    }
+    case 'bool':
+      return readVarint(cursor) !== 0n
+    case 'bytes':
+      return readBytes(cursor)
+    case 'string': {
+      const bytes = readBytes(cursor)
+      if (!isUtf8(bytes)) throw malformed()
+      return bytes.toString('utf8')
+    }
+    default:
+      return readMessage(kind, readBytes(cursor))
+  }
+}
+
+const MAX_VARINT_BYTES = 10
+
+/** The low 32 bits of a number of any length. */
+function readUint32(cursor: Cursor): number {
+  let result = 0
+  for (let index = 0; index < MAX_VARINT_BYTES; index++) {
+    const byte = cursor.bytes[cursor.position++]
+    if (byte === undefined) throw malformed()
+    if (index < 5) result |= (byte & 0x7f) << (7 * index)
+    if (byte < 0x80) return result >>> 0
+  }
+  throw malformed()
 }
 
 function readVarint(cursor: Cursor): bigint {
   let result = 0n
-  for (let shift = 0n; shift < 70n; shift += 7n) {
+  for (let index = 0; index < MAX_VARINT_BYTES; index++) {
     const byte = cursor.bytes[cursor.position++]
     if (byte === undefined) throw malformed()
-    result |= BigInt(byte & 0x7f) << shift
+    result |= BigInt(byte & 0x7f) << BigInt(7 * index)
     if (byte < 0x80) return result
   }
   throw malformed()
 }
 
 function readBytes(cursor: Cursor): Buffer {
-  const length = readVarint(cursor)
-  if (length > BigInt(cursor.bytes.length - cursor.position)) throw malformed()
+  const first = cursor.position
+  const length = readUint32(cursor)
   const start = cursor.position
-  cursor.position += Number(length)
+  // Five bytes hold 32 bits; what is longer is beyond the end of any body.
+  if (start - first > 5 || length > cursor.bytes.length - start) throw malformed()
+  cursor.position += length
   return cursor.bytes.subarray(start, cursor.position)
 }
 
 function skip(cursor: Cursor, wire: number): void {
-  if (wire === 0) readVarint(cursor)
+  if (wire === 0) readUint32(cursor)
   else if (wire === 2) readBytes(cursor)
   else if (wire === 1) cursor.position += 8
   else if (wire === 5) cursor.position += 4
@@ -146,20 +196,28 @@ function skip(cursor: Cursor, wire: number): void {
   if (cursor.position > cursor.bytes.length) throw malformed()
 }
 
+/** Bytes of the small parts, and the large ones as they are. */
+type Parts = (Buffer | number[])[]
+
 function writeMessage(shape: Shape, message: Loose): Buffer {
-  const parts: Buffer[] = []
-  for (const [name, field] of Object.entries(shape)) {
-    const value = message[name]
-    if (value === undefined) continue
-    for (const each of Array.isArray(value) ? value : [value]) writeField(parts, field, each)
-  }
-  return Buffer.concat(parts)
+  const parts: Parts = []
+  writeFields(parts, shape, message)
+  return Buffer.concat(parts.map((part) => (Array.isArray(part) ? Buffer.from(part) : part)))
 }
 
-function writeField(parts: Buffer[], { id, kind }: Field, value: unknown): void {
-  if (kind === 'int32' || kind === 'int64' || kind === 'bool') {
-    const number = kind === 'bool' ? (value ? 1n : 0n) : BigInt(value as number | bigint)
-    parts.push(varint(BigInt(id << 3)), varint(BigInt.asUintN(64, number)))
+function writeFields(parts: Parts, shape: Shape, message: Loose): void {
+  for (const [name, field] of fieldsOf(shape).all) {
+    const value = message[name]
+    if (value === undefined) continue
+    if (Array.isArray(value)) for (const each of value) writeField(parts, field, each)
+    else writeField(parts, field, value)
+  }
+}
+
+function writeField(parts: Parts, { id, kind }: Field, value: unknown): void {
+  if (isVarint(kind)) {
+    writeVarint(parts, id << 3)
+    writeNumber(parts, kind, value)
     return
   }
   const bytes =
@@ -168,16 +226,41 @@ function writeField(parts: Buffer[], { id, kind }: Field, value: unknown): void 
       : kind === 'bytes'
         ? (value as Buffer)
         : writeMessage(kind, value as Loose)
-  parts.push(varint(BigInt((id << 3) | 2)), varint(BigInt(bytes.length)), bytes)
+  writeVarint(parts, (id << 3) | 2)
+  writeVarint(parts, bytes.length)
+  parts.push(bytes)
 }
 
-function varint(value: bigint): Buffer {
-  const bytes: number[] = []
-  let rest = value
+function writeNumber(parts: Parts, kind: 'int32' | 'int64' | 'sint64' | 'bool', value: unknown): void {
+  const small = Number(value)
+  if (kind !== 'sint64' && small >= 0 && small <= 0x7fff_ffff) {
+    writeVarint(parts, small)
+    return
+  }
+  const whole = BigInt(value as number | bigint)
+  let rest = BigInt.asUintN(64, kind === 'sint64' ? (whole << 1n) ^ (whole >> 63n) : whole)
+  const tail = tailOf(parts)
   while (rest > 0x7fn) {
-    bytes.push(Number(rest & 0x7fn) | 0x80)
+    tail.push(Number(rest & 0x7fn) | 0x80)
     rest >>= 7n
   }
-  bytes.push(Number(rest))
-  return Buffer.from(bytes)
+  tail.push(Number(rest))
+}
+
+function writeVarint(parts: Parts, value: number): void {
+  const tail = tailOf(parts)
+  let rest = value
+  while (rest > 0x7f) {
+    tail.push((rest & 0x7f) | 0x80)
+    rest >>>= 7
+  }
+  tail.push(rest)
+}
+
+function tailOf(parts: Parts): number[] {
+  const last = parts.at(-1)
+  if (Array.isArray(last)) return last
+  const tail: number[] = []
+  parts.push(tail)
+  return tail
 }

@@ -1,7 +1,7 @@
 import { consumed } from './capacity.ts'
 import { type Criteria, parseCriteria, select } from './criteria.ts'
 import { invalid } from './errors.ts'
-import { keyBytes } from './keys.ts'
+import { encodeKey } from './keys.ts'
 import {
   batchGetRowRequest,
   batchResponse,
@@ -13,10 +13,10 @@ import {
 import { readRow, type WireKeyColumn } from './plain-buffer-reader.ts'
 import { writeRows } from './plain-buffer-writer.ts'
 import { decode, encode } from './protobuf.ts'
-import { checkKey } from './row-change.ts'
+import { checkKey, checkPlain } from './row-change.ts'
 import { failedRow } from './row-result.ts'
 import { liveRow, type Row, rowKey } from './rows.ts'
-import { matchKey, plainKey, type Table } from './schema.ts'
+import { checkTableName, matchKey, plainKey, type Table } from './schema.ts'
 import { findTable, type Reader, type Store } from './store.ts'
 import { sizeOfRow } from './values.ts'
 
@@ -26,27 +26,30 @@ const MAX_RANGE = { rows: 5000, bytes: 4 * 1024 * 1024 } as const
 
 export async function getRow(store: Store, body: Buffer, now: number): Promise<Buffer> {
   const request = decode(getRowRequest, body)
-  const key = parseKey(request.key)
-  const row = readOne(store, request.table, key, parseCriteria(request), now)
+  checkTableName(request.table)
+  const key = parsePlainKey(request.key)
+  const row = readOne(readerIn(store, request.transaction, now), request.table, key, parseCriteria(request), now)
   return encode(getRowResponse, { consumed: consumed(sizeOf(row), undefined), row: writeRows(row ? [row] : []) })
 }
 
 export async function batchGetRow(store: Store, body: Buffer, now: number): Promise<Buffer> {
   const { tables } = decode(batchGetRowRequest, body)
+  if (tables.length === 0) throw invalid('No row specified in the request of BatchGetRow.')
+  for (const { table } of tables) checkTableName(table)
   const total = tables.reduce((sum, table) => sum + table.keys.length, 0)
-  if (total === 0) throw invalid('No row specified in the request of BatchGetRow.')
   if (total > MAX_BATCH_ROWS) throw invalid(`Rows count exceeds the upper limit: ${MAX_BATCH_ROWS}.`)
+  const reader = readerIn(store, undefined, now)
   const parsed = tables.map((table) => ({
     name: table.table,
-    criteria: parseCriteria({ ...table, token: table.tokens.find((token) => token.length > 0) }),
-    keys: table.keys.map(parseKey),
+    keys: table.keys.map(parsePlainKey),
+    criteria: parseCriteria({ ...table, token: table.tokens.find((token) => token.length > 0) }, NO_VERSIONS_IN_BATCH),
   }))
   return encode(batchResponse, {
     tables: parsed.map(({ name, criteria, keys }) => ({
       table: name,
       rows: keys.map((key) =>
         failedRow(() => {
-          const row = readOne(store, name, key, criteria, now)
+          const row = readOne(reader, name, key, criteria, now)
           return { ok: true, consumed: consumed(sizeOf(row), undefined), row: writeRows(row ? [row] : []) }
         }),
       ),
@@ -54,25 +57,43 @@ export async function batchGetRow(store: Store, body: Buffer, now: number): Prom
   })
 }
 
+/** The words differ from those for one row, as the Java SDK's ParameterLegalityTest says. */
+const NO_VERSIONS_IN_BATCH = 'No version condition is specified while querying row.'
+
 export async function getRange(store: Store, body: Buffer, now: number): Promise<Buffer> {
   const request = decode(getRangeRequest, body)
+  checkTableName(request.table)
   const direction = (['forward', 'backward'] as const)[request.direction]
   if (!direction) throw invalid(`Invalid direction: ${request.direction}.`)
   if (request.limit !== undefined && request.limit <= 0) throw invalid('The limit must be greater than 0.')
-  const criteria = parseCriteria(request)
   const [start, end] = [parseKey(request.start), parseKey(request.end)]
+  const criteria = parseCriteria(request)
   const table = findTable(store, request.table)
   const from = rangeKey(table, start)
   const to = rangeKey(table, end)
   const order = Buffer.compare(from, to)
   if (direction === 'forward' && order >= 0) throw invalid('Begin key must less than end key in FORWARD')
   if (direction === 'backward' && order <= 0) throw invalid('Begin key must more than end key in BACKWARD')
-  const { rows, next, bytes } = scan(store.range(from, to, direction), table, criteria, request.limit, now)
+  const reader = readerIn(store, request.transaction, now)
+  for (const bound of [start, end]) reader.guard(table, bound)
+  const { rows, next, bytes } = scan(reader.range(from, to, direction), table, criteria, request.limit, now)
   return encode(getRangeResponse, {
     consumed: consumed(bytes, undefined),
     rows: writeRows(rows),
     ...(next ? { next: writeRows([{ key: next.key, cells: [] }]) } : {}),
   })
+}
+
+interface GuardedReader extends Pick<Reader, 'row' | 'range'> {
+  readonly store: Reader
+  /** Refuses what is outside of the transaction. */
+  guard(table: Table, key: readonly WireKeyColumn[]): void
+}
+
+function readerIn(store: Store, id: string | undefined, now: number): GuardedReader {
+  if (id === undefined) return { store, row: store.row, range: store.range, guard: () => undefined }
+  const transaction = store.transactions.find(id, now)
+  return { store, ...transaction.overlay.over(store), guard: transaction.requireInside }
 }
 
 /** Limits count what is read, so a filter can leave a page empty that still has a continuation. */
@@ -102,16 +123,23 @@ function scan(
 }
 
 function readOne(
-  reader: Reader,
+  reader: GuardedReader,
   name: string,
   key: readonly WireKeyColumn[],
   criteria: Criteria,
   now: number,
 ): Row | undefined {
-  const table = findTable(reader, name)
+  const table = findTable(reader.store, name)
   matchKey(table.key, key, [])
+  reader.guard(table, key)
   const row = liveRow(table, reader.row(rowKey(table, plainKey(key))), now)
   return row && select(table, row, criteria)
+}
+
+function parsePlainKey(bytes: Buffer): readonly WireKeyColumn[] {
+  const key = parseKey(bytes)
+  checkPlain(key)
+  return key
 }
 
 function parseKey(bytes: Buffer): readonly WireKeyColumn[] {
@@ -127,7 +155,7 @@ function rangeKey(table: Table, key: readonly WireKeyColumn[]): Buffer {
   // Whatever follows a bound bounds nothing any more.
   const bound = key.findIndex(({ value }) => value.type === 'INF_MIN' || value.type === 'INF_MAX')
   const used = bound < 0 ? key : key.slice(0, bound + 1)
-  return keyBytes(
+  return encodeKey(
     table.id,
     used.map(({ value }) => value),
   )

@@ -2,8 +2,8 @@ import { type Filter, parseCondition } from './conditions.ts'
 import { invalid } from './errors.ts'
 import type { ConditionMessage, ReturnContentMessage } from './messages.ts'
 import { readRow, type WireCell, type WireKeyColumn } from './plain-buffer-reader.ts'
-import { isName } from './schema.ts'
-import { sizeOfValue } from './values.ts'
+import { checkColumnName } from './schema.ts'
+import { INT64_MAX, sizeOfValue } from './values.ts'
 
 export type ChangeKind = 'put' | 'update' | 'delete'
 
@@ -20,7 +20,9 @@ export interface RowChange {
 }
 
 /** https://www.alibabacloud.com/help/en/tablestore/product-overview/general-limits */
-const LIMITS = { keyBytes: 1024, valueBytes: 2 * 1024 * 1024, columns: 1024 } as const
+const LIMITS = { keyColumns: 4, keyBytes: 1024, valueBytes: 2 * 1024 * 1024, columns: 1024 } as const
+/** The first millisecond that the service's clock of microseconds has no room for. */
+const TIMESTAMP_END = INT64_MAX / 1000n
 
 /** Reads and checks the write of one row. */
 export function parseChange(
@@ -31,6 +33,7 @@ export function parseChange(
 ): RowChange {
   const row = readRow(bytes)
   checkKey(row.key)
+  checkPlain(row.key)
   if (kind === 'delete') checkDelete(row.cells, row.deleteMarker)
   else if (row.deleteMarker) throw invalid('Delete marker cannot be given.')
   checkCells(kind, row.key, row.cells)
@@ -48,7 +51,9 @@ export function parseChange(
 
 /** Refuses a key that no table could have. */
 export function checkKey(key: readonly WireKeyColumn[]): void {
-  if (key.length === 0) throw invalid('Cell data broken, PK is empty.')
+  if (key.length < 1 || key.length > LIMITS.keyColumns) {
+    throw invalid(`The number of primary key columns must be in range: [1, ${LIMITS.keyColumns}].`)
+  }
   const seen = new Set<string>()
   for (const { name, value } of key) {
     if (seen.has(name)) throw invalid(`Duplicated primary key name: '${name}'.`)
@@ -56,6 +61,15 @@ export function checkKey(key: readonly WireKeyColumn[]): void {
     if (value.type !== 'STRING' && value.type !== 'BINARY') continue
     const size = sizeOfValue(value)
     if (size > LIMITS.keyBytes) throw tooLong('primary key column', name, LIMITS.keyBytes, size)
+  }
+}
+
+/** Refuses the markers that only bound ranges. */
+export function checkPlain(key: readonly WireKeyColumn[]): void {
+  for (const { value } of key) {
+    if (value.type === 'INF_MIN' || value.type === 'INF_MAX') {
+      throw invalid(`VT_${value.type} is an invalid type for the primary key.`)
+    }
   }
 }
 
@@ -84,10 +98,10 @@ function checkCells(kind: ChangeKind, key: readonly WireKeyColumn[], cells: read
 
 function checkCell(cell: WireCell): void {
   const { name, value, timestamp } = cell
-  if (!isName(name)) throw invalid(`Invalid column name: '${name}'.`)
+  checkColumnName(name)
   if (cell.op === 'deleteAll' || cell.op === 'deleteOne') checkDeletion(cell)
   else if (!value) throw invalid(`No value is given for column name: '${name}'.`)
-  if (timestamp !== undefined && (timestamp < 0n || timestamp > BigInt(Number.MAX_SAFE_INTEGER))) {
+  if (timestamp !== undefined && (timestamp < 0n || timestamp >= TIMESTAMP_END)) {
     throw invalid('Timestamp must be in range [0, INT64_MAX/1000).')
   }
   if (value && sizeOfValue(value) > LIMITS.valueBytes) {
@@ -120,7 +134,9 @@ function checkIncrements(cells: readonly WireCell[]): void {
 function sizeOfChange(key: readonly WireKeyColumn[], cells: readonly WireCell[]): number {
   let size = 0
   for (const { name, value } of key) size += name.length + ('value' in value ? sizeOfValue(value) : 8)
-  for (const { name, value } of cells) size += name.length + (value ? sizeOfValue(value) : 0)
+  for (const { name, value, timestamp } of cells) {
+    size += Buffer.byteLength(name) + (value ? sizeOfValue(value) : 0) + (timestamp === undefined ? 0 : 8)
+  }
   return size
 }
 
@@ -137,5 +153,5 @@ function parseReturns(value: number): RowChange['returns'] {
 }
 
 function tooLong(what: string, name: string, limit: number, size: number): Error {
-  return invalid(`The length of ${what}: '${name}' exceeds the MaxLength: ${limit} with CurrentLength: ${size}.`)
+  return invalid(`The length of ${what}: '${name}' exceeds the MaxLength:${limit} with CurrentLength:${size}.`)
 }

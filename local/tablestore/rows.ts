@@ -1,4 +1,4 @@
-import { keyBytes } from './keys.ts'
+import { encodeKey } from './keys.ts'
 import { readRow } from './plain-buffer-reader.ts'
 import { writeRows } from './plain-buffer-writer.ts'
 import type { Table } from './schema.ts'
@@ -14,8 +14,8 @@ export interface Row {
 }
 
 /** The place of a row. */
-export function rowKey(table: Table, key: readonly KeyColumn[]): Buffer {
-  return keyBytes(
+export function rowKey(table: Pick<Table, 'id'>, key: readonly KeyColumn[]): Buffer {
+  return encodeKey(
     table.id,
     key.map(({ value }) => value),
   )

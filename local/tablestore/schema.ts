@@ -26,9 +26,11 @@ export interface TableOptions {
   readonly allowUpdate: boolean
 }
 
-/** A global secondary index, as its table knows it. */
+/** A secondary index, as its table knows it. */
 export interface Index {
   readonly name: string
+  /** Local indexes keep the table's partition key and change with it at once; absent in folders older than them. */
+  readonly local?: boolean
   /** The columns that were asked for; the index's own key adds the rest of the table's key. */
   readonly key: readonly string[]
   readonly defined: readonly string[]
@@ -47,6 +49,28 @@ export interface Table {
   /** Seconds since the epoch. */
   readonly throughputSetAt: number
   readonly indexes: readonly Index[]
+  /** Milliseconds since the epoch; absent in folders older than it, as is all that follows. */
+  readonly createdAt?: number
+  readonly stream?: StreamSetting | undefined
+  readonly encryption?: EncryptionSetting
+  /** Local transactions are there unless this is false. */
+  readonly transactions?: boolean
+}
+
+/** A stream of a table's changes that is switched on. */
+export interface StreamSetting {
+  readonly id: string
+  readonly expirationHours: number
+  readonly enabledAt: number
+  readonly columns: readonly string[]
+}
+
+/** Server-side encryption: kept and read back, since what is stored is on this machine only. */
+export interface EncryptionSetting {
+  readonly enable: boolean
+  readonly keyType?: number | undefined
+  readonly keyId?: string | undefined
+  readonly roleArn?: string | undefined
 }
 
 const VARIANT_NAME: Record<WireKeyColumn['value']['type'], string> = {
@@ -84,7 +108,17 @@ export function plainKey(key: readonly WireKeyColumn[]): KeyColumn[] {
   })
 }
 
-/** Letters, digits and underscores, not starting with a digit, up to 255: names of tables, indexes and columns. */
-export function isName(name: string): boolean {
-  return /^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name)
+/** Refuses a name that no table or index can have: letters, digits and underscores, not first a digit, up to 255. */
+export function checkTableName(name: string): void {
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name)) throw invalid(`Invalid table name: '${name}'.`)
+}
+
+/**
+ * Refuses a name that no column can have. The documentation asks for letters, digits and underscores; the service takes
+ * everything up to 255 bytes that does not begin with '#', as its Java SDK's ParameterLegalityTest says.
+ */
+export function checkColumnName(name: string): void {
+  if (name === '' || name.startsWith('#') || Buffer.byteLength(name) > 255) {
+    throw invalid(`Invalid column name: '${name}'.`)
+  }
 }

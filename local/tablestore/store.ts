@@ -1,11 +1,15 @@
 import { mkdirSync } from 'node:fs'
 import { open } from 'lmdb'
+import { openCommits } from './commits.ts'
 import { TablestoreError } from './errors.ts'
 import { openIndexLag } from './index-lag.ts'
 import type { IndexChange } from './indexes.ts'
-import { tableBounds } from './keys.ts'
+import { storedKey, tableBounds } from './keys.ts'
+import { type Direction, rowsInOrder } from './row-order.ts'
 import { packRow, type Row, unpackRow } from './rows.ts'
-import type { Table } from './schema.ts'
+import { checkTableName, type Table } from './schema.ts'
+import { openStreams, type StreamReader, type StreamRecord } from './stream-log.ts'
+import { openTransactions, type Transactions } from './transactions.ts'
 
 /** What can be read at any time; inside `change`, with the changes already made. */
 export interface Reader {
@@ -13,13 +17,13 @@ export interface Reader {
   tables(): readonly Table[]
   row(key: Buffer): Row | undefined
   /** From `start` (inclusive) up, or down, to `end` (exclusive). */
-  range(start: Buffer, end: Buffer, direction: 'forward' | 'backward'): Iterable<Row>
+  range(start: Buffer, end: Buffer, direction: Direction): Iterable<Row>
 }
 
 /** What a change may do. */
 export interface Writer extends Reader {
   saveTable(table: Table): void
-  /** Forgets a table and its rows. */
+  /** Forgets a table, its rows and its stream. */
   dropTable(table: Table): void
   newTableId(): number
   /** The next number of a table's auto-increment column, at least `floor`. */
@@ -28,6 +32,10 @@ export interface Writer extends Reader {
   removeRow(key: Buffer): void
   /** Changes rows of indexes, at once or as much later as the indexes lag. */
   changeIndexes(changes: readonly IndexChange[]): void
+  /** Adds to a table's stream. */
+  log(table: Table, record: StreamRecord): void
+  /** Forgets a table's stream. */
+  dropStream(table: Table): void
 }
 
 export interface Store extends Reader {
@@ -36,6 +44,8 @@ export interface Store extends Reader {
    * commit, so `work` must throw before it writes anything, or not at all.
    */
   change<T>(work: (writer: Writer) => T): Promise<T>
+  readonly streams: StreamReader
+  readonly transactions: Transactions
   /** Whether changes of indexes are waiting whose time has come. */
   isBehind(): boolean
   /** Carries them out. */
@@ -47,6 +57,7 @@ export interface Store extends Reader {
 
 /** The table or index of a name. */
 export function findTable(reader: Reader, name: string): Table {
+  checkTableName(name)
   const table = reader.table(name)
   if (!table) throw new TablestoreError('OTSObjectNotExist', 'Requested table does not exist.')
   return table
@@ -59,25 +70,30 @@ export function openStore(folder: string, now: () => number): Store {
   const root = open({ path: folder, noSubdir: false, pageSize: 8192, overlappingSync: false })
   const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' })
   const rows = root.openDB<Buffer, Buffer>({ name: 'rows', encoding: 'binary', keyEncoding: 'binary' })
-  const lag = openIndexLag(root.openDB({ name: 'late' }), now, ({ key, row }) => {
-    if (row) rows.put(key, packRow(row))
-    else rows.remove(key)
-  })
+  const streams = openStreams(root.openDB({ name: 'streams', encoding: 'binary', keyEncoding: 'binary' }))
+  const putRow = (key: Buffer, row: Row) => void rows.put(storedKey(key), packRow(row))
+  const removeRow = (key: Buffer) => void rows.remove(storedKey(key))
+  const apply = ({ key, row }: IndexChange) => (row ? putRow(key, row) : removeRow(key))
+  const lag = openIndexLag(root.openDB({ name: 'late' }), now, apply)
   const tables = new Map<string, Table>()
-  for (const { value } of meta.getRange({ start: 'table/', end: 'table0' })) {
-    const table = value as Table
-    tables.set(table.name, table)
+  const loadTables = () => {
+    tables.clear()
+    for (const { value } of meta.getRange({ start: 'table/', end: 'table0' })) {
+      const table = value as Table
+      tables.set(table.name, table)
+    }
   }
+  loadTables()
+  const commits = openCommits(root, loadTables)
 
   const reader: Reader = {
     table: (name) => tables.get(name),
     tables: () => [...tables.values()],
     row: (key) => {
-      const bytes = rows.get(key)
+      const bytes = rows.get(storedKey(key))
       return bytes && unpackRow(bytes)
     },
-    range: (start, end, direction) =>
-      rows.getRange({ start, end, reverse: direction === 'backward' }).map(({ value }) => unpackRow(value)),
+    range: (start, end, direction) => rowsInOrder(rows, start, end, direction),
   }
 
   const writer: Writer = {
@@ -90,6 +106,7 @@ export function openStore(folder: string, now: () => number): Store {
       tables.delete(table.name)
       meta.remove(`table/${table.name}`)
       meta.remove(`number/${table.id}`)
+      streams.drop(table)
       for (const key of [...rows.getKeys(tableBounds(table.id))]) rows.remove(key)
     },
     newTableId() {
@@ -103,31 +120,29 @@ export function openStore(folder: string, now: () => number): Store {
       meta.put(`number/${table.id}`, number.toString())
       return number
     },
-    putRow: (key, row) => void rows.put(key, packRow(row)),
-    removeRow: (key) => void rows.remove(key),
-    changeIndexes: (changes) => lag.add(changes),
+    putRow,
+    removeRow,
+    changeIndexes(changes) {
+      for (const change of changes) if (change.atOnce) apply(change)
+      const later = changes.filter((change) => !change.atOnce)
+      if (later.length > 0) lag.add(later)
+    },
+    log: streams.add,
+    dropStream: streams.drop,
   }
 
-  const change: Store['change'] = async (work) => {
-    const outcome = await root.transaction(() => attempt(() => work(writer)))
-    if ('error' in outcome) throw outcome.error
-    return outcome.value
-  }
+  const change: Store['change'] = (work) => commits.run(() => work(writer))
   return {
     ...reader,
     change,
+    streams,
+    transactions: openTransactions(),
     isBehind: () => lag.isBehind(),
     catchUp: () => change(() => lag.catchUp()),
     setIndexLag: (ms) => change(() => lag.set(ms)),
-    close: () => root.close(),
-  }
-}
-
-/** lmdb commits what a throwing callback has written; carrying the error out as a value keeps its meaning ours. */
-function attempt<T>(work: () => T): { readonly value: T } | { readonly error: unknown } {
-  try {
-    return { value: work() }
-  } catch (error) {
-    return { error }
+    async close() {
+      await commits.idle()
+      await root.close()
+    },
   }
 }

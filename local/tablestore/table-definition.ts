@@ -1,17 +1,26 @@
 import { invalid, unsupported } from './errors.ts'
-import type { CreateTableRequest, IndexMeta } from './messages.ts'
+import type { CreateTableRequest, IndexMeta, StreamSpecification } from './messages.ts'
 import {
+  checkColumnName,
+  checkTableName,
   type DefinedColumn,
   type Index,
-  isName,
   type KeySchema,
   type KeyType,
+  type StreamSetting,
   type Table,
   type TableOptions,
 } from './schema.ts'
 
 /** https://www.alibabacloud.com/help/en/tablestore/product-overview/general-limits */
-const LIMITS = { keyColumns: 4, definedColumns: 32, indexes: 5, indexColumns: 4, minTimeToLive: 86_400 } as const
+const LIMITS = {
+  keyColumns: 4,
+  definedColumns: 32,
+  indexes: 5,
+  indexColumns: 4,
+  minTimeToLive: 86_400,
+  streamHours: 168,
+} as const
 
 const KEY_TYPES: Readonly<Record<number, KeyType>> = { 1: 'INTEGER', 2: 'STRING', 3: 'BINARY' }
 const COLUMN_TYPES: Readonly<Record<number, DefinedColumn['type']>> = {
@@ -21,11 +30,12 @@ const COLUMN_TYPES: Readonly<Record<number, DefinedColumn['type']>> = {
   4: 'STRING',
   7: 'BINARY',
 }
+const COLUMN_NUMBERS = { INTEGER: 1, DOUBLE: 2, BOOLEAN: 3, STRING: 4, BINARY: 7 } as const
 
 /** A table as CreateTable describes it, checked; its id and indexes come later. */
 export function parseTable(request: CreateTableRequest, now: number): Omit<Table, 'id' | 'indexes'> {
   const { meta, throughput, options } = request
-  if (!isName(meta.name)) throw invalid(`Invalid table name: '${meta.name}'.`)
+  checkTableName(meta.name)
   if (options?.timeToLive === undefined) throw invalid('Time-to-live is missing while creating table.')
   if (options.maxVersions === undefined) throw invalid('MaxVersions is missing while creating table.')
   const { read, write } = throughput.capacityUnit
@@ -42,7 +52,26 @@ export function parseTable(request: CreateTableRequest, now: number): Omit<Table
     options: parseOptions(options),
     throughput: { read, write },
     throughputSetAt: Math.floor(now / 1000),
+    createdAt: now,
+    ...(request.encryption ? { encryption: request.encryption } : {}),
+    ...(request.transactions === undefined ? {} : { transactions: request.transactions }),
+    ...(request.stream?.enable ? { stream: parseStream(meta.name, request.stream, undefined, now) } : {}),
   }
+}
+
+/** A stream that is switched on; one that already was goes on with its id. */
+export function parseStream(
+  table: string,
+  { expirationHours = 24, columns }: StreamSpecification,
+  before: StreamSetting | undefined,
+  now: number,
+): StreamSetting {
+  if (expirationHours < 1 || expirationHours > LIMITS.streamHours) {
+    throw invalid(`Stream expiration time must be in range: [1, ${LIMITS.streamHours}].`)
+  }
+  for (const column of columns) checkColumnName(column)
+  const enabledAt = before?.enabledAt ?? now
+  return { id: before?.id ?? `${table}_${Math.floor(now) * 1000}`, expirationHours, enabledAt, columns }
 }
 
 /** Table options with the service's defaults. */
@@ -67,7 +96,7 @@ export function parseOptions(options: {
 /** A table with indexes keeps one version, and expires rows only if they never change. */
 export function checkOptionsFit(options: TableOptions, indexes: number): void {
   if (indexes === 0) return
-  if (indexes > LIMITS.indexes) throw invalid(`The number of indexes must be in range: [0, ${LIMITS.indexes}].`)
+  if (indexes > LIMITS.indexes) throw invalid(`Number of index per table exceeds the quota:${LIMITS.indexes}.`)
   if (options.maxVersions > 1) throw invalid('A table with indexes must have MaxVersions 1.')
   if (options.timeToLive !== -1 && options.allowUpdate) {
     throw invalid('A table with indexes must have TimeToLive -1 or forbid updates.')
@@ -76,25 +105,67 @@ export function checkOptionsFit(options: TableOptions, indexes: number): void {
 
 /** An index definition, checked against its table. */
 export function checkIndex(table: Pick<Table, 'key' | 'defined'>, meta: IndexMeta): Index {
-  if (!isName(meta.name)) throw invalid(`Invalid table name: '${meta.name}'.`)
-  if (meta.type !== 0) throw unsupported('local secondary index')
-  if (meta.updateMode !== 0) throw unsupported('synchronous secondary index')
-  if (meta.primaryKey.length < 1 || meta.primaryKey.length > LIMITS.indexColumns) {
-    throw invalid(`The number of primary key columns must be in range: [1, ${LIMITS.indexColumns}].`)
-  }
-  if (
-    new Set([...meta.primaryKey, ...meta.definedColumns]).size !==
-    meta.primaryKey.length + meta.definedColumns.length
-  ) {
-    throw invalid('Columns of an index must differ.')
-  }
+  checkIndexMeta(meta)
+  const local = meta.type === 1
   for (const name of meta.primaryKey) indexKeyColumn(table, name)
   for (const name of meta.definedColumns) {
     if (!table.defined.some((column) => column.name === name)) throw invalid(`Column does not exist: '${name}'.`)
   }
+  if (local && meta.primaryKey[0] !== table.key[0]?.name) {
+    throw invalid('The first primary key column of a local index must be the first one of its table.')
+  }
   const first = table.key.find((column) => column.name === meta.primaryKey[0])
   if (first?.autoIncrement) throw invalid('PkAutoIncr cannot be set as first pk column')
-  return { name: meta.name, key: meta.primaryKey, defined: meta.definedColumns }
+  return { name: meta.name, key: meta.primaryKey, defined: meta.definedColumns, ...(local ? { local } : {}) }
+}
+
+function checkIndexMeta({ name, type, updateMode, primaryKey, definedColumns }: IndexMeta): void {
+  checkTableName(name)
+  if (type !== 0 && type !== 1) throw invalid(`Invalid index type: ${type}.`)
+  if (type === 0 && updateMode !== 0) throw unsupported('synchronous global secondary index')
+  if (primaryKey.length < 1 || primaryKey.length > LIMITS.indexColumns) {
+    throw invalid(`The number of primary key columns must be in range: [1, ${LIMITS.indexColumns}] in index.`)
+  }
+  if (definedColumns.length > LIMITS.definedColumns) {
+    throw invalid(`The number of attribute columns must be in range: [0, ${LIMITS.definedColumns}] in index.`)
+  }
+  const columns = [...primaryKey, ...definedColumns]
+  if (new Set(columns).size !== columns.length) throw invalid('Columns of an index must differ.')
+}
+
+/** A table's predefined columns with more of them. */
+export function withColumns(
+  table: Pick<Table, 'key' | 'defined'>,
+  columns: CreateTableRequest['meta']['definedColumns'],
+): DefinedColumn[] {
+  if (columns.length === 0) throw invalid('No defined column is specified.')
+  const had = table.defined.map(({ name, type }) => ({ name, type: COLUMN_NUMBERS[type] }))
+  return parseDefined([...had, ...columns], table.key)
+}
+
+/** A table's predefined columns without some of them, which no index may need. */
+export function withoutColumns(table: Table, names: readonly string[]): DefinedColumn[] {
+  if (names.length === 0) throw invalid('No defined column is specified.')
+  for (const name of names) {
+    if (!table.defined.some((column) => column.name === name)) throw invalid(`Column does not exist: '${name}'.`)
+    const user = table.indexes.find(({ key, defined }) => key.includes(name) || defined.includes(name))
+    if (user) throw invalid(`Defined column '${name}' is used by index '${user.name}'.`)
+  }
+  return table.defined.filter(({ name }) => !names.includes(name))
+}
+
+/** A table's key as messages have it. */
+export function describeKey(table: Table) {
+  return table.key.map(({ name, type, autoIncrement }) => ({
+    name,
+    type: { INTEGER: 1, STRING: 2, BINARY: 3 }[type],
+    ...(autoIncrement ? { option: 1 } : {}),
+  }))
+}
+
+/** A table's predefined columns as messages have them. */
+export function describeDefined(table: Table) {
+  return table.defined.map(({ name, type }) => ({ name, type: COLUMN_NUMBERS[type] }))
 }
 
 /** The table behind an index: its columns, then whatever of the table's key they lack. */
@@ -105,6 +176,7 @@ export function indexTable(table: Table, index: Index, id: number): Table {
     id,
     name: index.name,
     base: table.name,
+    stream: undefined,
     key: [...index.key, ...rest].map((name) => indexKeyColumn(table, name)),
     defined: table.defined.filter((column) => index.defined.includes(column.name)),
     throughput: { read: 0, write: 0 },
@@ -127,7 +199,7 @@ function parseKey(columns: CreateTableRequest['meta']['primaryKey']): KeySchema[
   }
   const key = columns.map(({ name, type, option }): KeySchema => {
     const keyType = KEY_TYPES[type]
-    if (!isName(name)) throw invalid(`Invalid column name: '${name}'.`)
+    checkColumnName(name)
     if (!keyType) throw invalid('Invalid column type, only STRING,INTEGER,BINARY is allowed.')
     if (option === 1 && keyType !== 'INTEGER') throw invalid('AUTO_INCREMENT primary key must be integer.')
     return { name, type: keyType, autoIncrement: option === 1 }
@@ -151,7 +223,7 @@ function parseDefined(
   const names = new Set(key.map((column) => column.name))
   return columns.map(({ name, type }) => {
     const columnType = COLUMN_TYPES[type]
-    if (!isName(name)) throw invalid(`Invalid column name: '${name}'.`)
+    checkColumnName(name)
     if (!columnType) throw invalid(`Invalid column type: ${type}.`)
     if (names.has(name)) throw invalid(`Duplicated attribute column name with primary key column: '${name}'.`)
     names.add(name)

@@ -2,29 +2,42 @@ import { invalid, TablestoreError, unsupported } from './errors.ts'
 import { indexRow } from './indexes.ts'
 import { tableBounds } from './keys.ts'
 import {
+  addDefinedColumnRequest,
   createIndexRequest,
   createTableRequest,
+  deleteDefinedColumnRequest,
   describeTableResponse,
   dropIndexRequest,
   empty,
   type IndexMeta,
   listTableResponse,
+  type StreamSpecification,
   tableNameRequest,
   updateTableRequest,
   updateTableResponse,
 } from './messages.ts'
 import { decode, encode } from './protobuf.ts'
 import { liveRow, rowKey } from './rows.ts'
-import type { Index, Table } from './schema.ts'
+import { checkTableName, type Index, type StreamSetting, type Table } from './schema.ts'
 import { findTable, type Reader, type Store, type Writer } from './store.ts'
-import { checkIndex, checkOptionsFit, indexTable, parseOptions, parseTable } from './table-definition.ts'
+import {
+  checkIndex,
+  checkOptionsFit,
+  describeDefined,
+  describeKey,
+  indexTable,
+  parseOptions,
+  parseStream,
+  parseTable,
+  withColumns,
+  withoutColumns,
+} from './table-definition.ts'
 
 const MAX_TABLES = 64
 
 export async function createTable(store: Store, body: Buffer, now: number): Promise<Buffer> {
   const request = decode(createTableRequest, body)
   if (request.partitions.length > 0) throw unsupported('CreateTable with partitions')
-  if (request.stream?.enable) throw unsupported('CreateTable with a stream')
   const parsed = parseTable(request, now)
   const indexes = [...request.indexes, ...request.meta.indexes].map((meta) => checkIndex(parsed, meta))
   checkOptionsFit(parsed.options, indexes.length)
@@ -33,7 +46,7 @@ export async function createTable(store: Store, body: Buffer, now: number): Prom
   await store.change((writer) => {
     for (const name of names) refuseTaken(writer, name)
     if (writer.tables().filter((table) => table.base === undefined).length >= MAX_TABLES) {
-      throw new TablestoreError('OTSQuotaExhausted', 'Number of tables exceeded the quota.')
+      throw new TablestoreError('OTSQuotaExhausted', `Number of tables exceeds the quota:${MAX_TABLES}.`)
     }
     const table: Table = { ...parsed, id: writer.newTableId(), indexes }
     writer.saveTable(table)
@@ -53,28 +66,23 @@ export async function describeTable(store: Store, body: Buffer): Promise<Buffer>
   return encode(describeTableResponse, {
     meta: {
       name: table.name,
-      primaryKey: table.key.map(({ name, type, autoIncrement }) => ({
-        name,
-        type: { INTEGER: 1, STRING: 2, BINARY: 3 }[type],
-        ...(autoIncrement ? { option: 1 } : {}),
-      })),
-      definedColumns: table.defined.map(({ name, type }) => ({
-        name,
-        type: { INTEGER: 1, DOUBLE: 2, BOOLEAN: 3, STRING: 4, BINARY: 7 }[type],
-      })),
+      primaryKey: describeKey(table),
+      definedColumns: describeDefined(table),
       indexes: [],
     },
     ...describeSettings(table),
     status: 1,
+    ...(table.encryption ? { encryption: table.encryption } : {}),
+    ...(table.createdAt === undefined ? {} : { createdAt: BigInt(Math.floor(table.createdAt)) * 1000n }),
     indexes: table.indexes.map((index) => describeIndex(index)),
   })
 }
 
 export async function updateTable(store: Store, body: Buffer, now: number): Promise<Buffer> {
   const request = decode(updateTableRequest, body)
-  if (request.stream?.enable) throw unsupported('UpdateTable with a stream')
+  checkTableName(request.table)
   const given = Object.values(request.options ?? {}).some((value) => value !== undefined)
-  if (!given && !request.throughput) throw invalid('No parameter is specified in table options.')
+  if (!given && !request.throughput && !request.stream) throw invalid('No parameter is specified in table options.')
   const { read, write } = request.throughput?.capacityUnit ?? {}
   if ((read ?? 0) < 0 || (write ?? 0) < 0) {
     throw invalid(
@@ -88,12 +96,19 @@ export async function updateTable(store: Store, body: Buffer, now: number): Prom
     checkOptionsFit(options, table.indexes.length)
     const throughput = { read: read ?? table.throughput.read, write: write ?? table.throughput.write }
     const throughputSetAt = request.throughput ? Math.floor(now / 1000) : table.throughputSetAt
-    const changed: Table = { ...table, options, throughput, throughputSetAt }
+    const stream = streamAfter(table, request.stream, now)
+    if (!stream) writer.dropStream(table)
+    const changed: Table = { ...table, options, throughput, throughputSetAt, stream }
     writer.saveTable(changed)
     for (const { name } of table.indexes) writer.saveTable({ ...findTable(writer, name), options })
     return changed
   })
   return encode(updateTableResponse, describeSettings(updated))
+}
+
+function streamAfter(table: Table, asked: StreamSpecification | undefined, now: number): StreamSetting | undefined {
+  if (!asked) return table.stream
+  return asked.enable ? parseStream(table.name, asked, table.stream, now) : undefined
 }
 
 /** Indexes go with their table. https://www.alibabacloud.com/help/en/tablestore/developer-reference/delete-table-in-nodejs */
@@ -120,6 +135,26 @@ export async function createIndex(store: Store, body: Buffer, now: number): Prom
     if (request.includeBaseData) fillIndex(writer, table, target, now)
     writer.saveTable(target)
     writer.saveTable({ ...table, indexes: [...table.indexes, index] })
+  })
+  return encode(empty, {})
+}
+
+export async function addDefinedColumn(store: Store, body: Buffer): Promise<Buffer> {
+  const request = decode(addDefinedColumnRequest, body)
+  await store.change((writer) => {
+    const table = findTable(writer, request.table)
+    refuseIndex(table)
+    writer.saveTable({ ...table, defined: withColumns(table, request.columns) })
+  })
+  return encode(empty, {})
+}
+
+export async function deleteDefinedColumn(store: Store, body: Buffer): Promise<Buffer> {
+  const request = decode(deleteDefinedColumnRequest, body)
+  await store.change((writer) => {
+    const table = findTable(writer, request.table)
+    refuseIndex(table)
+    writer.saveTable({ ...table, defined: withoutColumns(table, request.columns) })
   })
   return encode(empty, {})
 }
@@ -163,7 +198,14 @@ function describeSettings(table: Table) {
   return {
     throughput: { capacityUnit: table.throughput, lastIncreaseTime: BigInt(table.throughputSetAt) },
     options: { timeToLive, maxVersions, deviationSeconds: BigInt(deviationSeconds), allowUpdate },
+    stream: describeStream(table.stream),
   }
+}
+
+function describeStream(stream: StreamSetting | undefined) {
+  if (!stream) return { enable: false, columns: [] }
+  const { id, expirationHours, enabledAt, columns } = stream
+  return { enable: true, id, expirationHours, lastEnabledAt: BigInt(Math.floor(enabledAt)) * 1000n, columns }
 }
 
 /** Phase 2 is ISP_INCR: local indexes are complete from the start. */
@@ -172,8 +214,8 @@ function describeIndex(index: Index): IndexMeta {
     name: index.name,
     primaryKey: index.key,
     definedColumns: index.defined,
-    updateMode: 0,
-    type: 0,
+    updateMode: index.local ? 1 : 0,
+    type: index.local ? 1 : 0,
     syncPhase: 2,
   }
 }

@@ -16,6 +16,7 @@ export interface SignedRequest {
 const REQUIRED = ['date', 'apiversion', 'accesskeyid', 'contentmd5', 'instancename', 'signature'].map(
   (name) => `x-ots-${name}`,
 )
+const API_VERSION = '2015-12-31'
 const MAX_SKEW_MS = 15 * 60 * 1000
 const DATE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)$/
 
@@ -23,6 +24,8 @@ const DATE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|\w{3}, \d\d \w{3} \d{4} 
 export function verify(request: SignedRequest, instance: string, credentials: Credentials, now: number): Identity {
   const header = (name: string) => String(request.headers[name] ?? '').trim()
   for (const name of REQUIRED) if (header(name) === '') throw invalid(`Missing header: '${name}'.`)
+  const version = header('x-ots-apiversion')
+  if (version !== API_VERSION) throw invalid(`Invalid api version: ${version}.`)
   const date = header('x-ots-date')
   const time = DATE.test(date) ? Date.parse(date) : Number.NaN
   if (Number.isNaN(time)) throw invalid(`Invalid date format: ${date}.`)

@@ -6,6 +6,7 @@ import type { RowChange } from './row-change.ts'
 import { arrangeCells, liveRow, type Row, rowKey } from './rows.ts'
 import { matchKey, plainKey, type Table } from './schema.ts'
 import { findTable, type Writer } from './store.ts'
+import { recordOf } from './stream-record.ts'
 import { type Cell, INT64_MAX, INT64_MIN, type KeyColumn } from './values.ts'
 
 /** What a write gives back. */
@@ -14,25 +15,38 @@ export interface Written {
   readonly row: { readonly key: readonly KeyColumn[]; readonly cells: readonly Cell[] } | undefined
 }
 
+/** Refuses rows that a write may not touch now. */
+export type Guard = (table: Table, key: readonly WireKeyColumn[]) => void
+
 /** Checks and carries out one row's write inside a change; throws before anything is written. */
-export function writeRow(writer: Writer, tableName: string, change: RowChange, now: number): Written {
+export function writeRow(writer: Writer, tableName: string, change: RowChange, now: number, guard: Guard): Written {
   const table = findTable(writer, tableName)
   if (table.base !== undefined) throw invalid("Can't write index table directly")
   if (change.kind === 'update' && !table.options.allowUpdate) throw invalid('UpdateRow is not allowed on this table.')
   checkAgainst(table, change, now)
+  guard(table, change.key)
 
   const numbered = change.key.some(({ value }) => value.type === 'AUTO_INCREMENT')
   const key = numbered ? undefined : plainKey(change.key)
   const before = key && liveRow(table, writer.row(rowKey(table, key)), now)
   if (!conditionHolds(change, before)) throw new TablestoreError('OTSConditionCheckFail', 'Condition check failed.')
 
-  // A clock that stepped back would hide what is written now behind what was written before.
-  const at = Math.max(now, before?.writtenAt ?? 0)
+  const at = timeOf(table, before, now)
   const cells = cellsAfter(table, change, before, at)
   const finalKey = key ?? numberKey(writer, table, change.key, at)
   const after: Row | undefined = cells && { key: finalKey, cells, writtenAt: at }
   apply(writer, table, before, after)
+  if (table.stream) writer.log(table, recordOf(table.stream, change, finalKey, before, cells ?? [], at))
   return { row: returned(change, finalKey, cells ?? []) }
+}
+
+/**
+ * A clock that stepped back would hide what is written now behind what was written before; and two writes within a
+ * millisecond would be one version, which the service's distance does not let happen to a client that waits for answers.
+ */
+function timeOf(table: Table, before: Row | undefined, now: number): number {
+  if (!before) return now
+  return Math.max(now, before.writtenAt + (table.options.maxVersions > 1 ? 1 : 0))
 }
 
 function apply(writer: Writer, table: Table, before: Row | undefined, after: Row | undefined): void {
@@ -77,9 +91,7 @@ function checkCellAgainst(table: Table, { name, value, op, timestamp }: WireCell
   const indexed = table.indexes.some((index) => index.key.includes(name))
   const size = 'length' in Object(value.value) ? Buffer.byteLength(value.value as string | Buffer) : 8
   if (indexed && size > 1024) {
-    throw invalid(
-      `The length of primary key column: '${name}' exceeds the MaxLength: 1024 with CurrentLength: ${size}.`,
-    )
+    throw invalid(`The length of primary key column: '${name}' exceeds the MaxLength:1024 with CurrentLength:${size}.`)
   }
 }
 

@@ -1,14 +1,16 @@
 import { consumed } from './capacity.ts'
-import { refuseTransaction } from './criteria.ts'
-import { invalid } from './errors.ts'
+import { invalid, TablestoreError } from './errors.ts'
 import { encodeKey } from './keys.ts'
 import { batchResponse, batchWriteRowRequest, putRowRequest, type RowInBatch, writeRowResponse } from './messages.ts'
+import { openOverlay } from './overlay.ts'
 import { writeRows } from './plain-buffer-writer.ts'
 import { decode, encode } from './protobuf.ts'
 import { type ChangeKind, parseChange, type RowChange } from './row-change.ts'
 import { failedRow } from './row-result.ts'
-import type { Store } from './store.ts'
-import { type Written, writeRow } from './write.ts'
+import { checkTableName } from './schema.ts'
+import type { Store, Writer } from './store.ts'
+import { textOf } from './transactions.ts'
+import { type Guard, type Written, writeRow } from './write.ts'
 
 const MAX_BATCH = { rows: 200, bytes: 4 * 1024 * 1024 } as const
 
@@ -16,38 +18,92 @@ const MAX_BATCH = { rows: 200, bytes: 4 * 1024 * 1024 } as const
 export function changeRow(kind: ChangeKind) {
   return async (store: Store, body: Buffer, now: number): Promise<Buffer> => {
     const request = decode(putRowRequest, body)
-    if (request.transaction) refuseTransaction()
+    checkTableName(request.table)
     const change = parseChange(kind, request.row, request.condition, request.returnContent)
-    const written = await store.change((writer) => writeRow(writer, request.table, change, now))
+    const write = writeIn(store, request.transaction, now)
+    const written = await store.change((writer) => write(writer, request.table, change))
     return encode(writeRowResponse, { consumed: cost(change), ...content(written) })
   }
 }
 
+interface TableChanges {
+  readonly table: string
+  readonly changes: readonly RowChange[]
+  readonly clashes: readonly (string | undefined)[]
+}
+
 export async function batchWriteRow(store: Store, body: Buffer, now: number): Promise<Buffer> {
   const request = decode(batchWriteRowRequest, body)
-  if (request.transaction) refuseTransaction()
-  const tables = request.tables.map(({ table, rows }) => {
+  const tables = request.tables.map(({ table, rows }): TableChanges => {
+    checkTableName(table)
     if (rows.length === 0) throw invalid(`No operation is specified for table: '${table}'.`)
     const changes = rows.map((row) => parseChange(kindOf(row.type), row.row, row.condition, row.returnContent))
-    return { table, changes, clashes: clashesIn(changes) }
+    return { table, changes, clashes: request.atomic ? [] : clashesIn(changes) }
   })
   checkBatch(tables)
+  const write = writeIn(store, request.transaction, now)
   const results = await store.change((writer) =>
-    tables.map(({ table, changes, clashes }) => ({
-      table,
-      rows: changes.map((change, at) =>
-        failedRow((): RowInBatch => {
-          const clash = clashes[at]
-          if (clash) throw invalid(clash)
-          return { ok: true, consumed: cost(change), ...content(writeRow(writer, table, change, now)) }
-        }),
-      ),
+    tables.map((each) => ({
+      table: each.table,
+      rows: request.atomic ? writeTogether(writer, each, write) : writeEach(writer, each, write),
     })),
   )
   return encode(batchResponse, { tables: results })
 }
 
-function checkBatch(tables: readonly { readonly table: string; readonly changes: readonly RowChange[] }[]): void {
+type Write = (writer: Writer, table: string, change: RowChange) => Written
+
+/** How rows are written inside of a transaction, or outside of any. */
+function writeIn(store: Store, id: string | undefined, now: number): Write {
+  if (id === undefined) {
+    const guard: Guard = (table, key) => store.transactions.refuseTaken(table, key, now)
+    return (writer, table, change) => writeRow(writer, table, change, now, guard)
+  }
+  store.transactions.find(id, now)
+  return (writer, table, change) => {
+    // It may have been committed since.
+    const transaction = store.transactions.find(id, now)
+    return writeRow(transaction.overlay.writer(writer), table, change, now, (found, key) => {
+      transaction.requireInside(found, key)
+      transaction.count(change.size)
+    })
+  }
+}
+
+function writeEach(writer: Writer, { table, changes, clashes }: TableChanges, write: Write): RowInBatch[] {
+  return changes.map((change, at) =>
+    failedRow((): RowInBatch => {
+      const clash = clashes[at]
+      if (clash) throw invalid(clash)
+      return { ok: true, consumed: cost(change), ...content(write(writer, table, change)) }
+    }),
+  )
+}
+
+/** All rows of a table or none, which have to be of one partition key, as the Java SDK's OTSAPIBehaviorTest says. */
+function writeTogether(writer: Writer, { table, changes }: TableChanges, write: Write): RowInBatch[] {
+  const overlay = openOverlay()
+  const first = textOf(changes[0]?.key[0])
+  const outside = changes.find(({ key }) => textOf(key[0]) !== first)
+  const rows = changes.map((change) =>
+    failedRow((): RowInBatch => {
+      if (outside) throw outOfScope(first, textOf(outside.key[0]))
+      return { ok: true, consumed: cost(change), ...content(write(overlay.writer(writer), table, change)) }
+    }),
+  )
+  const failed = rows.find(({ ok }) => !ok)
+  if (failed) return rows.map((row) => (row.ok ? failed : row))
+  const found = writer.table(table)
+  if (found) overlay.flush(writer, found)
+  return rows
+}
+
+function outOfScope(first: string, other: string): TablestoreError {
+  const message = `Data out of scope of atomic. Atomic PartKey:${first}. Data PartKey:${other}`
+  return new TablestoreError('OTSDataOutOfRange', message)
+}
+
+function checkBatch(tables: readonly TableChanges[]): void {
   const changes = tables.flatMap((table) => table.changes)
   if (changes.length === 0) throw invalid('No row is specified in BatchWriteRow.')
   if (changes.length > MAX_BATCH.rows) throw invalid(`Rows count exceeds the upper limit: ${MAX_BATCH.rows}.`)

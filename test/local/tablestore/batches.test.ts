@@ -1,5 +1,19 @@
 import { afterAll, expect, test } from 'vitest'
-import { ABSENT, columnsOf, EXIST, get, IGNORE, int, newTable, openService, put, refused, where } from './service.ts'
+import {
+  ABSENT,
+  bodyOf,
+  columnsOf,
+  EXIST,
+  get,
+  IGNORE,
+  int,
+  newTable,
+  openService,
+  put,
+  refused,
+  where,
+} from './service.ts'
+import { decodeMessage } from './wire.ts'
 
 const service = await openService()
 afterAll(service.close)
@@ -117,5 +131,85 @@ test('a batch with a row that no table could hold is refused as a whole', async 
 test('reading nothing at all is refused', async () => {
   await expect(service.client.batchGetRow({ tables: [] })).rejects.toMatchObject(
     refused('OTSParameterInvalid', 'No row specified'),
+  )
+})
+
+test('a batch that is one writes all of its rows or none, and only of one partition key', async () => {
+  const name = await newTable(service, {
+    tableMeta: {
+      primaryKey: [
+        { name: 'owner', type: 'STRING' },
+        { name: 'n', type: 'INTEGER' },
+      ],
+    },
+  })
+  const write = async (rows: readonly { owner: string; n: number; condition?: typeof IGNORE }[]) => {
+    const changes = rows.map(({ owner, n, condition = IGNORE }) => ({
+      type: 'PUT',
+      primaryKey: [{ owner }, { n: int(n) }],
+      condition,
+      attributeColumns: [{ v: 'v' }],
+    }))
+    const body = bodyOf('batchWriteRow', { tables: [{ tableName: name, rows: changes }] })
+    // The vendor's client for Node has no such field: is_atomic = true.
+    const answer = await service.post('BatchWriteRow', Buffer.concat([body, Buffer.from([0x18, 1])]))
+    return decodeMessage<BatchAnswer>('BatchWriteRowResponse', answer.body).tables[0]?.rows ?? []
+  }
+  const stored = async (owner: string, n: number) =>
+    (await get(service, name, [{ owner }, { n: int(n) }])) !== undefined
+  expect((await write([1, 2, 2].map((n) => ({ owner: 'ann', n })))).map(({ isOk }) => isOk)).toEqual([true, true, true])
+  expect([await stored('ann', 1), await stored('ann', 2)]).toEqual([true, true])
+  const refusals = await write([
+    { owner: 'ann', n: 3 },
+    { owner: 'ann', n: 4, condition: EXIST },
+  ])
+  expect(refusals).toMatchObject(Array(2).fill({ isOk: false, error: { code: 'OTSConditionCheckFail' } }))
+  expect(await stored('ann', 3)).toBe(false)
+  const spread = await write([
+    { owner: '0', n: 1 },
+    { owner: '1', n: 1 },
+  ])
+  const message = 'Data out of scope of atomic. Atomic PartKey:0. Data PartKey:1'
+  expect(spread).toMatchObject(Array(2).fill({ isOk: false, error: { code: 'OTSDataOutOfRange', message } }))
+  expect(await stored('0', 1)).toBe(false)
+})
+
+interface BatchAnswer {
+  readonly tables: readonly { readonly rows: readonly { readonly isOk: boolean }[] }[]
+}
+
+test('a table without rows is answered without rows in a batch of reads, and refused in one of writes', async () => {
+  const name = await newTable(service)
+  const read = await service.client.batchGetRow({ tables: [{ tableName: name, primaryKey: [], maxVersions: 1 }] })
+  expect(read.tables).toMatchObject([[]])
+  await expect(service.client.batchGetRow({ tables: [] })).rejects.toMatchObject(
+    refused('OTSParameterInvalid', 'No row specified in the request of BatchGetRow.'),
+  )
+  await expect(service.client.batchWriteRow({ tables: [{ tableName: name, rows: [] }] })).rejects.toMatchObject(
+    refused('OTSParameterInvalid', `No operation is specified for table: '${name}'.`),
+  )
+})
+
+test('the time of a cell counts for the size of a batch', async () => {
+  const name = await newTable(service)
+  const write = (spare: number) =>
+    service.client.batchWriteRow({
+      tables: [
+        {
+          tableName: name,
+          rows: ['a', 'b', 'c'].map((id, at) => ({
+            type: 'PUT' as const,
+            primaryKey: [{ id }],
+            condition: IGNORE,
+            attributeColumns: [{ v: 'v'.repeat(1_398_089 + (at === 0 ? spare : 0)), timestamp: Date.now() }],
+          })),
+        },
+      ],
+    })
+  // Two bytes of the key's name, one of its value, one of the column's name and eight of the time.
+  const spare = 4 * 1024 * 1024 - 3 * (1_398_089 + 12)
+  await write(spare)
+  await expect(write(spare + 1)).rejects.toMatchObject(
+    refused('OTSParameterInvalid', 'limit size: 4194304, data size: 4194305.'),
   )
 })

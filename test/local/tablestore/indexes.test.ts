@@ -1,7 +1,8 @@
 import TableStore, { type PrimaryKeyInput } from 'tablestore'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import {
   columnsOf,
+  field,
   get,
   IGNORE,
   INF_MAX,
@@ -169,12 +170,104 @@ test.each([
     'TimeToLive',
   ],
   [
-    'that is local',
+    'that is local and has another partition key',
     { indexMetas: index(['owner'], { indexType: TableStore.IndexType.IT_LOCAL_INDEX }) },
+    'first primary key column of a local index',
+  ],
+  [
+    'that is global and changes at once',
+    { indexMetas: index(['owner'], { indexUpdateMode: TableStore.IndexUpdateMode.IUM_SYNC_INDEX }) },
     'OTSUnsupportOperation',
+  ],
+  [
+    'over five columns',
+    { indexMetas: index(['a', 'b', 'c', 'd', 'e']) },
+    'The number of primary key columns must be in range: .1, 4. in index.',
+  ],
+  [
+    'of 33 columns',
+    { indexMetas: index(['owner'], { definedColumn: Array.from({ length: 33 }, (_, at) => `c${at}`) }) },
+    'The number of attribute columns must be in range: .0, 32. in index.',
   ],
 ])('an index %s is refused', async (_, change, message) => {
   const params = tableParams('not_made', { ...change, tableMeta: { definedColumn: DEFINED } })
   await expect(service.client.createTable(params)).rejects.toMatchObject(refused(message))
   expect((await service.client.listTable({})).tableNames).not.toContain('not_made')
 })
+
+test('a sixth index is over the quota', async () => {
+  const name = await newTable(service, { tableMeta: { definedColumn: DEFINED } })
+  const create = (at: number) =>
+    service.client.createIndex({
+      mainTableName: name,
+      indexMeta: { name: `${name}_${at}`, primaryKey: ['owner'], definedColumn: [], includeBaseData: false },
+    })
+  for (let at = 0; at < 5; at++) await create(at)
+  await expect(create(5)).rejects.toMatchObject(
+    refused('OTSParameterInvalid', 'Number of index per table exceeds the quota:5.'),
+  )
+})
+
+test('a local index never lags, and says what it is', async () => {
+  const name = await newTable(service, {
+    tableMeta: {
+      primaryKey: [
+        { name: 'owner', type: 'STRING' },
+        { name: 'id', type: 'STRING' },
+      ],
+      definedColumn: [{ name: 'listed_at', type: TableStore.DefinedColumnType.DCT_INTEGER }],
+    },
+    indexMetas: [
+      {
+        name: 'local_index',
+        primaryKey: ['owner', 'listed_at'],
+        definedColumn: [],
+        indexType: TableStore.IndexType.IT_LOCAL_INDEX,
+        indexUpdateMode: TableStore.IndexUpdateMode.IUM_SYNC_INDEX,
+      },
+    ] as never,
+  })
+  onTestFinished(() => service.setIndexLag(0))
+  await service.setIndexLag(3_600_000)
+  await put(service, name, [{ owner: 'ann' }, { id: 'v' }], { listed_at: int(2) })
+  await put(service, name, [{ owner: 'ann' }, { id: 'w' }], { listed_at: int(1) })
+  expect(await entries('local_index')).toMatchObject([{ id: 'w' }, { id: 'v' }])
+  expect(await service.client.describeTable({ tableName: name })).toMatchObject({
+    indexMetas: [{ indexType: 1, indexUpdateMode: 1 }],
+  })
+})
+
+test('columns are predefined later, indexed, and let go when no index needs them', async () => {
+  const name = await newTable(service)
+  await put(service, name, [{ id: 'old' }], { owner: 'ann' })
+  await put(service, name, [{ id: 'other' }], { owner: int(1) })
+  const added = { name: 'AddDefinedColumn', body: definedColumns(name, [['owner', 4]]) }
+  expect((await service.post(added.name, added.body)).status).toBe(200)
+  const params = {
+    mainTableName: name,
+    includeBaseData: true,
+    indexMeta: { name: `${name}_index`, primaryKey: ['owner'], definedColumn: [], includeBaseData: true },
+  }
+  await service.client.createIndex(params)
+  const { rows } = await service.client.getRange({
+    tableName: `${name}_index`,
+    direction: TableStore.Direction.FORWARD,
+    inclusiveStartPrimaryKey: [{ owner: INF_MIN }, { id: INF_MIN }],
+    exclusiveEndPrimaryKey: [{ owner: INF_MAX }, { id: INF_MAX }],
+  })
+  expect(rows.map(keyOf)).toEqual([{ owner: 'ann', id: 'old' }])
+  const removed = Buffer.concat([field(1, name), field(2, 'owner')])
+  const refusal = await service.post('DeleteDefinedColumn', removed)
+  expect(refusal.body.toString()).toContain(`is used by index '${name}_index'`)
+  await service.client.dropIndex({ mainTableName: name, indexName: `${name}_index` })
+  expect((await service.post('DeleteDefinedColumn', removed)).status).toBe(200)
+  expect((await service.client.describeTable({ tableName: name })).tableMeta?.definedColumn).toEqual([])
+  expect((await service.post('DeleteDefinedColumn', removed)).status).toBe(400)
+  expect((await service.post(added.name, definedColumns(name, [['id', 4]]))).status).toBe(400)
+})
+
+/** The vendor's client for Node has no such message. */
+function definedColumns(tableName: string, columns: readonly (readonly [string, number])[]): Buffer {
+  const schemas = columns.map(([name, type]) => field(2, Buffer.concat([field(1, name), Buffer.from([0x10, type])])))
+  return Buffer.concat([field(1, tableName), ...schemas])
+}

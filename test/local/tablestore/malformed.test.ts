@@ -1,6 +1,7 @@
+import fc from 'fast-check'
 import TableStore from 'tablestore'
 import { afterAll, expect, test } from 'vitest'
-import { bodyOf, get, IGNORE, newTable, openService } from './service.ts'
+import { bodyOf, get, IGNORE, INF_MAX, INF_MIN, int, newTable, openService, put, tableParams } from './service.ts'
 
 const service = await openService()
 afterAll(service.close)
@@ -12,10 +13,6 @@ const PUT = bodyOf('putRow', {
   attributeColumns: [{ a: 'value' }],
 })
 const ROW = Buffer.from(TableStore.PlainBufferBuilder.serializeForPutRow([{ id: 'x' }], [{ a: 'value' }]))
-
-declare module 'tablestore' {
-  const PlainBufferBuilder: { serializeForPutRow(key: object[], columns: object[]): Buffer }
-}
 
 /** The put with a spoilt row in place of the good one; lengths stay as they are. */
 function withRow(spoil: (row: Buffer) => void): Buffer {
@@ -72,3 +69,64 @@ test('no flipped byte of a row is taken for a good one', async () => {
   }
   expect(await get(service, table, [{ id: 'x' }])).toBeUndefined()
 })
+
+test('no change of a byte, cut or addition to any request does more than be refused', { timeout: 60_000 }, async () => {
+  const { transactionId } = await service.client.startLocalTransaction({ tableName: table, primaryKey: [{ id: 't' }] })
+  const bodies: [string, Buffer][] = requests(transactionId).map(([operation, params]) => [
+    `${operation[0]?.toUpperCase()}${operation.slice(1)}`,
+    bodyOf(operation, params),
+  ])
+  const mutation = fc.record({
+    request: fc.constantFrom(...bodies),
+    at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+    bytes: fc.uint8Array({ minLength: 1, maxLength: 4 }),
+    kind: fc.constantFrom('change', 'insert', 'cut', 'remove'),
+  })
+  await fc.assert(
+    fc.asyncProperty(mutation, async ({ request: [operation, body], at, bytes, kind }) => {
+      const { status } = await service.post(operation, mutated(body, Math.floor(at * body.length), bytes, kind))
+      expect([200, 400, 403, 404, 409]).toContain(status)
+    }),
+    { numRuns: 1000 },
+  )
+  const alive = await newTable(service)
+  await put(service, alive, [{ id: 'x' }], { a: 'a' })
+})
+
+function mutated(body: Buffer, at: number, bytes: Uint8Array, kind: string): Buffer {
+  const rest = kind === 'insert' ? at : at + bytes.length
+  return Buffer.concat([
+    body.subarray(0, at),
+    kind === 'remove' ? Buffer.alloc(0) : bytes,
+    kind === 'cut' ? Buffer.alloc(0) : body.subarray(rest),
+  ])
+}
+
+/** One of each kind. */
+function requests(transactionId: string | undefined): [string, object][] {
+  const key = [{ id: 'x' }]
+  const columnFilter = new TableStore.SingleColumnCondition('a', 'value', TableStore.ComparatorType.EQUAL)
+  const range = { inclusiveStartPrimaryKey: [{ id: INF_MIN }], exclusiveEndPrimaryKey: [{ id: INF_MAX }] }
+  const columns = { condition: IGNORE, attributeColumns: [{ a: 'value' }, { n: int(1) }, { d: 1.5 }] }
+  return [
+    ['createTable', tableParams('another', { indexMetas: [] })],
+    ['updateTable', { tableName: table, tableOptions: { maxVersions: 2 } }],
+    ['describeTable', { tableName: table }],
+    ['deleteTable', { tableName: 'nowhere' }],
+    ['createIndex', { mainTableName: table, indexMeta: { name: 'i', primaryKey: ['a'], definedColumn: [] } }],
+    ['dropIndex', { mainTableName: table, indexName: 'i' }],
+    ['putRow', { tableName: table, primaryKey: key, ...columns, transactionId }],
+    [
+      'updateRow',
+      { tableName: table, primaryKey: key, condition: IGNORE, updateOfAttributeColumns: [{ PUT: [{ a: 'b' }] }] },
+    ],
+    ['deleteRow', { tableName: table, primaryKey: key, condition: IGNORE }],
+    ['getRow', { tableName: table, primaryKey: key, columnFilter, columnsToGet: ['a'], maxVersions: 1 }],
+    ['getRange', { tableName: table, direction: 'FORWARD', ...range, columnFilter, maxVersions: 1, limit: 2 }],
+    ['batchGetRow', { tables: [{ tableName: table, primaryKey: [key, key], maxVersions: 1 }] }],
+    ['batchWriteRow', { tables: [{ tableName: table, rows: [{ type: 'PUT', primaryKey: key, ...columns }] }] }],
+    ['startLocalTransaction', { tableName: table, primaryKey: key }],
+    ['commitTransaction', { transactionId: 'none' }],
+    ['listSearchIndex', { tableName: table }],
+  ]
+}

@@ -1,7 +1,8 @@
-import TableStore, { type PrimaryKeyInput } from 'tablestore'
+import TableStore, { type CellValue, type PrimaryKeyInput } from 'tablestore'
 import { afterAll, expect, test } from 'vitest'
 import {
   ABSENT,
+  columnsOf,
   EXIST,
   get,
   IGNORE,
@@ -258,17 +259,20 @@ test.each<[string, PrimaryKeyInput, string]>([
   ['a key of another name', [{ other: 'x' }], 'Validate PK name fail. Input: other, Meta: id'],
   ['a key of another type', [{ id: int(1) }], 'Validate PK type fail. Input: VT_INTEGER, Meta: VT_STRING'],
   ['a key with a column too many', [{ id: 'x' }, { more: 'y' }], 'Validate PK size fail. Input: 2, Meta: 1'],
-  ['a bound as a key', [{ id: INF_MIN }], 'Validate PK type fail'],
 ])('%s is OTSInvalidPK for reads and writes', async (_, key, message) => {
   await expect(get(service, table, key)).rejects.toMatchObject(refused('OTSInvalidPK', message))
   await expect(put(service, table, key, { a: 'a' })).rejects.toMatchObject(refused('OTSInvalidPK', message))
 })
 
-test.each([
-  ['a key over 1 KB', [{ id: 'x'.repeat(1025) }], { a: 'a' }, 'length of primary key column'],
+test.each<[string, PrimaryKeyInput, Record<string, CellValue>, string]>([
+  ['a key over 1 KB', [{ id: 'x'.repeat(1025) }], { a: 'a' }, 'exceeds the MaxLength:1024 with CurrentLength:1025.'],
   ['a value over 2 MB', [{ id: 'x' }], { a: 'a'.repeat(2 * 1024 * 1024 + 1) }, 'length of attribute column'],
   ['a column named as the key', [{ id: 'x' }], { id: 'a' }, 'Duplicated attribute column name with primary key'],
-  ['a column with a dash', [{ id: 'x' }], { 'a-b': 'a' }, 'Invalid column name'],
+  ['a bound as a key', [{ id: INF_MIN }], { a: 'a' }, 'VT_INF_MIN is an invalid type for the primary key.'],
+  ['no key', [], { a: 'a' }, 'number of primary key columns must be in range: .1, 4.'],
+  ['a column without a name', [{ id: 'x' }], { '': 'a' }, "Invalid column name: ''"],
+  ['a column whose name begins with #', [{ id: 'x' }], { '#a': 'a' }, "Invalid column name: '#a'"],
+  ['a column with a name over 255 bytes', [{ id: 'x' }], { ['a'.repeat(256)]: 'a' }, 'Invalid column name'],
   ['a column that is not a number', [{ id: 'x' }], { a: Number.NaN }, "NaN can't be set"],
   ['an infinite column', [{ id: 'x' }], { a: Number.POSITIVE_INFINITY }, "Infinity can't be set"],
   [
@@ -289,31 +293,92 @@ test('what is just within the limits is accepted', async () => {
   expect(Object.keys((await get(service, table, key)) ?? {})).toHaveLength(1024)
 })
 
-test('a write in a transaction that cannot be is refused', async () => {
-  await expect(
-    service.client.putRow({
-      tableName: table,
-      primaryKey: newKey(),
+test.each(['.', ':', "'", '"', '$', '&', '*', '(', ')', '/', '\\', '\n', '\r', ' ', '0', 'a-b'])(
+  'a column may be named %j',
+  async (name) => {
+    const key = newKey()
+    await put(service, table, key, { [name]: 'a' })
+    expect(await get(service, table, key, { columnsToGet: [name] })).toEqual({ [name]: 'a' })
+  },
+)
+
+test('two versions written within a millisecond are two', async () => {
+  const versions = await newTable(service, { tableOptions: { maxVersions: 100 } })
+  for (let count = 0; count < 20; count++) {
+    await service.client.updateRow({
+      tableName: versions,
+      primaryKey: [{ id: 'x' }],
       condition: IGNORE,
-      attributeColumns: [{ a: 'a' }],
-      transactionId: 'none',
-    }),
-  ).rejects.toMatchObject(refused('OTSParameterInvalid', 'transaction'))
+      updateOfAttributeColumns: [{ PUT: [{ a: int(count) }] }],
+    })
+  }
+  const { row } = await service.client.getRow({ tableName: versions, primaryKey: [{ id: 'x' }], maxVersions: 100 })
+  expect(row?.attributes?.map(({ columnValue }) => Number(String(columnValue)))).toEqual(
+    Array.from({ length: 20 }, (_, at) => 19 - at),
+  )
 })
 
-test('a key longer than the store can order is refused for writes, reads and ranges', async () => {
+test('a row whose versions are all outside the wanted time is there without any, unless columns are named', async () => {
+  const key = newKey()
+  await put(service, table, key, { a: 'a' })
+  const timeRange = { startTime: 1, endTime: 2 }
+  expect(await get(service, table, key, { timeRange })).toEqual({})
+  expect(await get(service, table, key, { timeRange, columnsToGet: ['a'] })).toBeUndefined()
+})
+
+test('the first and the last timestamp are kept exactly, one more is refused', async () => {
+  const wide = await newTable(service, { tableOptions: { maxTimeDeviation: 9_223_372_036_854 } as never })
+  const last = 9_223_372_036_854_774n
+  const write = (timestamp: bigint) =>
+    service.client.putRow({
+      tableName: wide,
+      primaryKey: [{ id: 'x' }],
+      condition: IGNORE,
+      attributeColumns: [{ a: 'a', timestamp: int(timestamp) as never }],
+    })
+  for (const timestamp of [0n, last]) {
+    await write(timestamp)
+    const { row } = await service.client.getRow({ tableName: wide, primaryKey: [{ id: 'x' }], maxVersions: 1 })
+    expect(BigInt(String(row?.attributes?.[0]?.timestamp))).toBe(timestamp)
+  }
+  await expect(write(last + 1n)).rejects.toMatchObject(
+    refused('OTSParameterInvalid', 'Timestamp must be in range .0, INT64_MAX/1000.'),
+  )
+})
+
+test('1024 columns can be asked for by name, one more is refused', async () => {
+  const columns = Array.from({ length: 1024 }, (_, at) => `c${at}`)
+  const key = newKey()
+  await put(service, table, key, Object.fromEntries(columns.map((name) => [name, 'v'])))
+  const found = await get(service, table, key, { columnsToGet: columns })
+  expect(Object.keys(found ?? {})).toHaveLength(1024)
+  await expect(get(service, table, key, { columnsToGet: [...columns, 'more'] })).rejects.toMatchObject(
+    refused('OTSParameterInvalid', 'exceeds the limit, limit count: 1024, column count: 1025'),
+  )
+})
+
+test('the longest keys are written, read and ordered, also where they begin the same', async () => {
   const names = ['a', 'b', 'c', 'd']
   const wide = await newTable(service, { tableMeta: { primaryKey: names.map((name) => ({ name, type: 'STRING' })) } })
-  const key = names.map((name) => ({ [name]: 'x'.repeat(1024) }))
-  const message = refused('OTSParameterInvalid', 'not supported locally')
-  await expect(put(service, wide, key, { v: 'v' })).rejects.toMatchObject(message)
-  await expect(get(service, wide, key)).rejects.toMatchObject(message)
-  await expect(
-    service.client.getRange({
+  const keyOf = (last: string) => names.map((name) => ({ [name]: name === 'd' ? last : 'x'.repeat(1024) }))
+  const lasts = ['', 'x', ...['a', 'b', 'm', 'z'].map((end) => 'x'.repeat(1023) + end), `${'x'.repeat(1000)}`, 'y']
+  for (const last of lasts) await put(service, wide, keyOf(last), { v: last })
+  for (const last of lasts) expect(await get(service, wide, keyOf(last))).toEqual({ v: last })
+  const read = async (from: string, to: string, direction: 'FORWARD' | 'BACKWARD') => {
+    const { rows } = await service.client.getRange({
       tableName: wide,
-      direction: TableStore.Direction.FORWARD,
-      inclusiveStartPrimaryKey: key,
-      exclusiveEndPrimaryKey: names.map((name) => ({ [name]: 'y' })),
-    }),
-  ).rejects.toMatchObject(message)
+      direction: TableStore.Direction[direction],
+      inclusiveStartPrimaryKey: keyOf(from),
+      exclusiveEndPrimaryKey: keyOf(to),
+    })
+    return rows.map((row) => columnsOf(row)?.v)
+  }
+  const sorted = [...lasts].sort()
+  expect(await read('', 'z', 'FORWARD')).toEqual(sorted)
+  expect(await read('z', '', 'BACKWARD')).toEqual(sorted.slice(1).reverse())
+  const [low, high] = [`${'x'.repeat(1023)}b`, `${'x'.repeat(1023)}z`]
+  expect(await read(low, high, 'FORWARD')).toEqual(sorted.filter((last) => last >= low && last < high))
+  expect(await read(high, low, 'BACKWARD')).toEqual(sorted.filter((last) => last > low && last <= high).reverse())
+  await service.client.deleteRow({ tableName: wide, primaryKey: keyOf(low), condition: EXIST })
+  expect(await get(service, wide, keyOf(low))).toBeUndefined()
 })

@@ -32,12 +32,15 @@ export async function openService() {
     client: connect(),
     connect,
     credentials,
+    url: () => server.url,
     /** Moves the clock of the data. */
     advance(ms: number) {
       clock.offsetMs += ms
     },
     /** Posts a body under headers signed by hand. */
     post: (operation: string, body: Buffer, change?: Partial<Signed>) => post(server.url, operation, body, change),
+    /** From now on global indexes follow their tables this much later. */
+    setIndexLag: (ms: number) => server.setIndexLag(ms),
     async restart() {
       await server.close()
       server = await start()
@@ -57,11 +60,30 @@ export function bodyOf(operation: string, params: unknown): Buffer {
   return Buffer.from(Object.getPrototypeOf(message).constructor.encode(message).finish())
 }
 
+/** A protobuf field of bytes, up to 16 KB, for what the vendor's client cannot say. */
+export function field(id: number, value: string | Buffer): Buffer {
+  const bytes = Buffer.from(value)
+  const length = bytes.length < 128 ? [bytes.length] : [(bytes.length & 0x7f) | 0x80, bytes.length >> 7]
+  return Buffer.concat([Buffer.from([(id << 3) | 2, ...length]), bytes])
+}
+
 declare module 'tablestore' {
   interface Client {
     makeRequest(operation: string, params: unknown): Promise<unknown>
   }
   const encoder: { encode(operation: string, params: unknown): object }
+  const PlainBufferBuilder: {
+    serializePrimaryKey(key: object[]): Buffer
+    serializeForPutRow(key: object[], columns: object[]): Buffer
+    serializeColumnValue(value: unknown): Buffer
+  }
+  class PlainBufferInputStream {
+    constructor(bytes: Buffer)
+  }
+  class PlainBufferCodedInputStream {
+    constructor(stream: PlainBufferInputStream)
+    readRow(): { primaryKey: { name: string; value: unknown }[] }
+  }
 }
 
 export type Service = Awaited<ReturnType<typeof openService>>

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import { afterAll, expect, test } from 'vitest'
-import { openService, refused, type Signed } from './service.ts'
+import { newTable, openService, refused, type Signed } from './service.ts'
 
 const service = await openService()
 afterAll(service.close)
@@ -109,6 +109,40 @@ test('an unknown operation is unsupported', async () => {
   const answer = await service.post('HelloWorld', NOTHING)
   expect(answer.status).toBe(400)
   expect(answer.body.toString()).toContain("Unsupported operation: 'HelloWorld'.")
+})
+
+test('who does not speak the protocol is told in XML', async () => {
+  for (const [path, name] of [
+    ['', ''],
+    ['a&b', 'a&amp;b'],
+  ]) {
+    const answer = await fetch(`${service.url()}/${path}`)
+    expect(answer.status).toBe(400)
+    expect(await answer.text()).toContain(
+      `<Code>OTSUnsupportOperation</Code><Message>Unsupported operation: '${name}'.`,
+    )
+  }
+})
+
+test('another version of the protocol is refused', async () => {
+  const answer = await service.post('ListTable', NOTHING, { headers: { 'x-ots-apiversion': '2014-08-08' } })
+  expect([answer.status, answer.body.toString()]).toEqual([400, expect.stringContaining('2014-08-08')])
+})
+
+test('a session that may write one table may use transactions there', async () => {
+  const table = await newTable(service)
+  const policy = {
+    Version: '1',
+    Statement: [{ Effect: 'Allow', Action: 'ots:*', Resource: `acs:ots:*:*:instance/yunbo/table/${table}` }],
+  }
+  const client = service.connect(session(policy))
+  const { transactionId } = await client.startLocalTransaction({ tableName: table, primaryKey: [{ id: 'x' }] })
+  await client.commitTransaction({ transactionId })
+  const other = await newTable(service)
+  await expect(client.startLocalTransaction({ tableName: other, primaryKey: [{ id: 'x' }] })).rejects.toMatchObject(
+    refused('OTSNoPermissionAccess'),
+  )
+  for (const tableName of [table, other]) await service.client.deleteTable({ tableName })
 })
 
 function session(policy?: object) {

@@ -1,6 +1,6 @@
 import TableStore from 'tablestore'
 import { afterAll, expect, test } from 'vitest'
-import { get, newTable, openService, put, refused, tableParams } from './service.ts'
+import { bodyOf, field, get, IGNORE, newTable, openService, put, refused, tableParams } from './service.ts'
 
 const service = await openService()
 afterAll(service.close)
@@ -128,9 +128,67 @@ test.each([
       columnToGet: { returnType: TableStore.ColumnReturnType.RETURN_ALL },
     },
   ],
-  ['listSearchIndex', { tableName: 't' }],
+  [
+    'createSearchIndex',
+    { tableName: 't', indexName: 'i', schema: { fieldSchemas: [{ fieldName: 'a', fieldType: 1, index: true }] } },
+  ],
   ['SQLQuery', { query: 'select 1' }],
-  ['startLocalTransaction', { tableName: 't', primaryKey: [{ id: 'x' }] }],
 ])('%s, which is missing here, is an error and never a success', async (operation, params) => {
   await expect(service.client.makeRequest(operation, params)).rejects.toMatchObject(refused('OTSUnsupportOperation'))
 })
+
+test('there are no search indexes, so their list is empty and each is missing', async () => {
+  const tableName = await newTable(service)
+  expect(await service.client.makeRequest('listSearchIndex', { tableName })).toMatchObject({ indices: [] })
+  for (const operation of ['describeSearchIndex', 'deleteSearchIndex']) {
+    await expect(service.client.makeRequest(operation, { tableName, indexName: 'i' })).rejects.toMatchObject(
+      refused('OTSObjectNotExist'),
+    )
+  }
+  await expect(service.client.makeRequest('listSearchIndex', { tableName: 'nowhere' })).rejects.toMatchObject(
+    refused('OTSObjectNotExist', 'does not exist'),
+  )
+})
+
+test('what else a table is made with reads back: encryption, the time, and that it has no transactions', async () => {
+  const tableName = `e_${Date.now()}`
+  const encryption = field(6, Buffer.concat([Buffer.from([0x08, 1, 0x10, 1]), field(3, 'key')]))
+  const noTransactions = Buffer.from([0x40, 0])
+  const body = Buffer.concat([bodyOf('createTable', tableParams(tableName)), encryption, noTransactions])
+  expect((await service.post('CreateTable', body)).status).toBe(200)
+  const { body: described } = await service.post('DescribeTable', bodyOf('describeTable', { tableName }))
+  expect(described.includes(field(7, Buffer.concat([Buffer.from([0x08, 1, 0x10, 1]), field(3, 'key')])))).toBe(true)
+  await expect(service.client.startLocalTransaction({ tableName, primaryKey: [{ id: 'x' }] })).rejects.toMatchObject(
+    refused(
+      'OTSParameterInvalid',
+      'Try to call method using explicit transaction on explicit-transaction-disabled table.',
+    ),
+  )
+})
+
+test.each(['describeTable', 'deleteTable', 'getRow', 'putRow', 'batchGetRow', 'batchWriteRow', 'getRange'])(
+  '%s of a name that no table can have says so, whatever else is wrong',
+  async (operation) => {
+    const tableName = '3t'
+    const primaryKey = [{ id: 'x' }]
+    const params = {
+      tableName,
+      primaryKey,
+      condition: IGNORE,
+      attributeColumns: [],
+      direction: 'FORWARD',
+      inclusiveStartPrimaryKey: primaryKey,
+      exclusiveEndPrimaryKey: primaryKey,
+      tables: [
+        {
+          tableName,
+          primaryKey: [primaryKey],
+          rows: [{ type: 'PUT', condition: IGNORE, primaryKey, attributeColumns: [] }],
+        },
+      ],
+    }
+    await expect(service.client.makeRequest(operation, params)).rejects.toMatchObject(
+      refused('OTSParameterInvalid', "Invalid table name: '3t'."),
+    )
+  },
+)
