@@ -6,6 +6,7 @@ import { errorFields, log } from '../../shared/log.ts'
 import { type Plan, type PlannedTask, segmentKey, type TaskMessage } from '../../shared/plan.ts'
 import type { Media, MediaTable } from '../../shared/tables/media.ts'
 import type { SegmentsTable } from '../../shared/tables/segments.ts'
+import { type TellDeps, tell } from '../../shared/tell.ts'
 import { TaskFailure } from '../../shared/video-errors.ts'
 import { copyJob, type FfmpegJob, videoJob } from './args.ts'
 import { assertUnchanged, lostConnection, type SourceHead, sawDamage } from './faults.ts'
@@ -20,7 +21,7 @@ import type { SourceLimits } from './source.ts'
 import { decodeFromFirstPicture, recognisable } from './ts.ts'
 import { verifySegment } from './verify.ts'
 
-export interface Deps extends LeaseDeps {
+export interface Deps extends LeaseDeps, TellDeps {
   readonly media: Pick<MediaTable, 'find' | 'savePlan'>
   readonly segments: Pick<SegmentsTable, 'publish'>
   readonly sources: {
@@ -40,8 +41,6 @@ export interface Deps extends LeaseDeps {
   readonly sourceLimits?: SourceLimits
   /** The whole task is stopped after this long; below the function's own timeout, so that the reason is recorded. */
   readonly deadlineMs: number
-  /** Says that there is something new to look at. */
-  notify(mediaId: string): Promise<void>
 }
 
 /** Carries out one attempt of one task, if it can be had; every reason to stop early is written to the task's row. */
@@ -163,13 +162,4 @@ async function explain(error: unknown, said: string, source: SourceAccess): Prom
   }
   if (sawDamage(said)) return new TaskFailure('source_damaged', undefined, { cause: error })
   return output ? error : new TaskFailure('transcode_failed', undefined, { cause: error })
-}
-
-/** What is not told is found by whoever looks next, so a failure here does not fail the work. */
-async function tell(mediaId: string, deps: Deps): Promise<void> {
-  try {
-    await deps.notify(mediaId)
-  } catch (error) {
-    log('warn', 'notice not delivered', { mediaId, ...errorFields(error) })
-  }
 }

@@ -1,15 +1,16 @@
 import { AppError } from '../../shared/errors.ts'
 import { type LeaseDeps, withLease } from '../../shared/lease.ts'
-import { errorFields, log } from '../../shared/log.ts'
+import { log } from '../../shared/log.ts'
 import { planPrefix, type TaskMessage } from '../../shared/plan.ts'
 import type { Media, MediaTable } from '../../shared/tables/media.ts'
 import type { RenditionsTable } from '../../shared/tables/renditions.ts'
 import type { SegmentsTable } from '../../shared/tables/segments.ts'
 import { taskMessageOf } from '../../shared/task-message.ts'
+import { type TellDeps, tell } from '../../shared/tell.ts'
 import { TaskFailure } from '../../shared/video-errors.ts'
 import { faultOf } from './output.ts'
 
-export interface Deps extends LeaseDeps {
+export interface Deps extends LeaseDeps, TellDeps {
   readonly media: Pick<MediaTable, 'find'>
   readonly renditions: Pick<RenditionsTable, 'all'>
   readonly segments: Pick<SegmentsTable, 'all'>
@@ -18,8 +19,6 @@ export interface Deps extends LeaseDeps {
     head(key: string, options: { readonly ifMatch: string }): Promise<object | undefined>
     list(prefix: string): AsyncIterable<{ readonly key: string; readonly size: number }>
   }
-  /** Says that there is something new to look at. */
-  notify(mediaId: string): Promise<void>
 }
 
 /** The last task of a video: only when plan, rows, objects and playlists agree is it `ready`. */
@@ -72,13 +71,4 @@ async function sizesUnder(prefix: string, deps: Deps): Promise<Map<string, numbe
   const sizes = new Map<string, number>()
   for await (const { key, size } of deps.objects.list(prefix)) sizes.set(key, size)
   return sizes
-}
-
-/** What is not told is found by whoever looks next, so a failure here does not fail the work. */
-async function tell(mediaId: string, deps: Deps): Promise<void> {
-  try {
-    await deps.notify(mediaId)
-  } catch (error) {
-    log('warn', 'notice not delivered', { mediaId, ...errorFields(error) })
-  }
 }

@@ -2,7 +2,7 @@ import type { VideoView } from '../../shared/api.ts'
 import { authorizationOf } from '../../shared/authorization.ts'
 import { AppError } from '../../shared/errors.ts'
 import { jsonBody, list, ok } from '../../shared/http.ts'
-import { idempotencyKeyOf } from '../../shared/idempotency.ts'
+import { idempotencyKeyOf, refuseOtherBody } from '../../shared/idempotency.ts'
 import { routes } from '../../shared/routes.ts'
 import type { CountersTable } from '../../shared/tables/counters.ts'
 import type { Rendition, RenditionsTable } from '../../shared/tables/renditions.ts'
@@ -46,6 +46,7 @@ export const onRequest = routes<Deps>((app) => {
   })
   app.post('/v1/videos/:id/restore', async (c) => {
     const video = await ownVideo(c.req.param('id'), await ownerOf(c.req.raw, c.env), c.env)
+    await refuseOtherBody(c.req.raw, `${video.videoId}#restore`, c.env)
     return ok(await view(await restore(video, c.env), c.env))
   })
 })
@@ -97,11 +98,14 @@ async function view(video: Video, deps: Deps): Promise<VideoView> {
 }
 
 async function viewsOf(videos: readonly Video[], deps: Deps): Promise<VideoView[]> {
-  const counts = deps.counters.views(videos.map(({ videoId }) => videoId))
-  return Promise.all(
-    videos.map(async (video, index) => viewOf(video, ...(await rowsOf(video, deps)), (await counts)[index] ?? 0)),
-  )
+  const [counts, rows] = await Promise.all([
+    deps.counters.views(videos.map(({ videoId }) => videoId)),
+    Promise.all(videos.map((video) => rowsOf(video, deps))),
+  ])
+  return videos.map((video, index) => viewOf(video, ...(rows[index] ?? NO_ROWS), counts[index] ?? 0))
 }
+
+const NO_ROWS: readonly [Rendition[], SegmentRun[]] = [[], []]
 
 /** Before there is a plan there are no rows, and those of a ready video say nothing that is not known. */
 async function rowsOf({ derived, mediaId }: Video, deps: Deps): Promise<[Rendition[], SegmentRun[]]> {

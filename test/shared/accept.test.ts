@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { onObject } from '../../functions/upload-notify/on-object.ts'
 import { accept } from '../../shared/accept.ts'
 import type { StoredObject } from '../../shared/source.ts'
-import { film, newWorld, stateOf, type World, waiting } from '../functions/upload-notify/world.ts'
+import { film, newWorld, stateOf, type World, type WorldOptions, waiting } from '../functions/world.ts'
 
 async function complete(world: World) {
   const upload = await world.deps.uploads.find(waiting.uploadId)
@@ -11,8 +11,8 @@ async function complete(world: World) {
   return accept(upload, world.deps)
 }
 
-async function uploaded(object: StoredObject = film, ...rest: Parameters<typeof newWorld>): Promise<World> {
-  const world = newWorld(...rest)
+async function uploaded(object: StoredObject = film, onOperation?: WorldOptions['onOperation']): Promise<World> {
+  const world = newWorld(onOperation && { onOperation })
   await world.deps.uploads.create(waiting)
   world.bucket.set(waiting.key, object)
   return world
@@ -32,7 +32,7 @@ describe('an upload whose bytes are there', () => {
   test('becomes a video with a public playback, and its probe is started', async () => {
     const world = await uploaded()
     expect(await complete(world)).toEqual(answer)
-    expect(stateOf(world)).toMatchObject({
+    expect(stateOf(world).tables).toMatchObject({
       uploads: [{ state: 'done' }],
       media: [{ source_etag: 'E1', size_bytes: 1234, crc64: '77', source_key: waiting.key, fault: '' }],
       media_refs: [{ video_id: waiting.videoId }],
@@ -40,7 +40,7 @@ describe('an upload whose bytes are there', () => {
       videos: [{ owner_id: 'ann', title: 'film', source_context: 'ctx', class_id: 'c1' }],
       tasks: [{ task_id: 'probe' }],
     })
-    expect([...world.invocations]).toEqual([`t-${waiting.mediaId}-none-probe-1`])
+    expect(world.invocations).toEqual([`t-${waiting.mediaId}-none-probe-1`])
   })
 
   test('has the size that is stored, whatever was declared', async () => {
@@ -77,7 +77,7 @@ describe('an upload whose bytes are there', () => {
     const answers = await Promise.all([1, 2, 3, 4, 5].map(() => complete(world)))
     await event
     expect(answers).toEqual([answer, answer, answer, answer, answer])
-    expect(world.invocations.size).toBe(1)
+    expect(world.invocations.length).toBe(1)
     expect(stateOf(world)).toEqual(stateOf(await peaceful()))
   })
 
@@ -110,7 +110,7 @@ describe('a complete that dies', () => {
         await expect(complete(world), `${phase} operation ${index}`).rejects.toThrow('died')
         expect(await complete(world)).toEqual(answer)
         expect(stateOf(world), `after death ${phase} operation ${index}`).toEqual(expected)
-        expect(world.invocations.size).toBe(1)
+        expect(world.invocations.length).toBe(1)
       }
     }
   })
@@ -130,7 +130,7 @@ describe('a complete that dies', () => {
         await scheduler.waitFor(Promise.allSettled([complete(world), complete(world), event]))
         await scheduler.waitFor(complete(world))
         expect(stateOf(world)).toEqual(expected)
-        expect(world.invocations.size).toBe(1)
+        expect(world.invocations.length).toBe(1)
       }),
       { numRuns: 60 },
     )
@@ -154,9 +154,9 @@ describe('an object that cannot be a source', () => {
     await expect(complete(world)).rejects.toMatchObject(refusal)
     // Refused as it is, nobody else may read it.
     expect(world.calls).toEqual([`acl ${waiting.key}`])
-    expect(stateOf(world)).toMatchObject({ uploads: [{ state: 'errored' }] })
+    expect(stateOf(world)).toMatchObject({ tables: { uploads: [{ state: 'errored' }] } })
     expect(world.tables.rows('videos')).toEqual([])
-    expect(world.invocations.size).toBe(0)
+    expect(world.invocations.length).toBe(0)
   })
 
   test.each([
@@ -223,7 +223,7 @@ describe('a source that is replaced', () => {
     })
     world.bucket.set(waiting.key, replacement)
     expect(await complete(world)).toMatchObject({ status: 'errored' })
-    expect(stateOf(world)).toMatchObject({ uploads: [{ state: 'done' }], media: [{ fault: 'source_changed' }] })
+    expect(stateOf(world).tables).toMatchObject({ uploads: [{ state: 'done' }], media: [{ fault: 'source_changed' }] })
   })
 })
 

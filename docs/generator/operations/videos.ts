@@ -65,7 +65,8 @@ export const videos: Operations = {
     description:
       'It is listed again, its playbacks work, and what was cancelled goes on. Does no harm to a video that is not deleted.',
     auth: ['session'],
+    idempotent: true,
     success: [{ status: 200, data: 'VideoView', description: 'The video as it is now' }],
-    errors: ['video_not_found', 'not_restorable', 'conflict'],
+    errors: ['invalid_request', 'video_not_found', 'idempotency_conflict', 'not_restorable', 'conflict'],
   },
 }

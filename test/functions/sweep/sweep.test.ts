@@ -3,9 +3,12 @@ import { nextLook } from '../../../functions/sweep/next-look.ts'
 import { onTimer } from '../../../functions/sweep/on-timer.ts'
 import { accept } from '../../../shared/accept.ts'
 import { type Task, tasksTable } from '../../../shared/tables/tasks.ts'
-import { DAY, film, HOUR, NOW, newWorld, type World, waiting } from './world.ts'
+import { DAY, film, HOUR, NOW, newWorld as newUsualWorld, type World, waiting } from '../world.ts'
 
 const { uploadId, videoId, mediaId, key } = waiting
+
+/** Gives up soon, since most of these are about something else than waiting. */
+const newWorld = () => newUsualWorld({ limits: { abandonMs: 150_000 } })
 
 async function withVideo(): Promise<World> {
   const world = newWorld()

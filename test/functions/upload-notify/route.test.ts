@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { onRequest } from '../../../functions/upload-notify/route.ts'
-import { film, NOW, newWorld, waiting } from './world.ts'
+import { film, NOW, newWorld, waiting } from '../world.ts'
 
 const owner = 'Bearer session-of-ann'
 const holder = `Upload token-of-${waiting.uploadId}`
@@ -37,7 +37,7 @@ describe('an upload', () => {
         contentType: 'video/mp4',
         key: waiting.key,
         error: null,
-        createdAt: '2029-12-31T23:59:59.000Z',
+        createdAt: '2030-01-01T00:00:00.000Z',
         expiresAt: '2030-01-02T00:00:00.000Z',
       },
     })

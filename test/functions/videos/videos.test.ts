@@ -258,6 +258,36 @@ describe('a restored video', () => {
     expect(tables.rows('tasks').find((row) => row.task_id === 'v0')).toMatchObject({ state: 'failed' })
   })
 
+  test('may be asked for again with the same Idempotency-Key, but not with another body', async () => {
+    const { ask, post, deps } = await underWay()
+    await ask('DELETE', path)
+    const headers = { authorization: 'Bearer session-of-ann', 'idempotency-key': 'k' }
+    const first = await post(`${path}/restore`, undefined, headers)
+    expect(first).toMatchObject({ status: 200, data: { videoId: film.videoId } })
+    expect(await post(`${path}/restore`, undefined, headers)).toEqual(first)
+    await ask('DELETE', path)
+    await expect(post(`${path}/restore`, { other: true }, headers)).rejects.toMatchObject({
+      code: 'idempotency_conflict',
+    })
+    expect((await deps.videos.find(film.videoId))?.deletedAt).toBe(NOW)
+    expect(await post(`${path}/restore`, { other: true }, { ...headers, 'idempotency-key': 'l' })).toMatchObject({
+      status: 200,
+    })
+  })
+
+  test.each(['', 'a b', 'ü'])('is not asked for with the Idempotency-Key "%s"', async (key) => {
+    const { post } = await underWay()
+    const headers = { authorization: 'Bearer session-of-ann', 'idempotency-key': key }
+    await expect(post(`${path}/restore`, undefined, headers)).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+
+  test('leaves no trace of a stranger who names a key', async () => {
+    const { post, tables } = await underWay()
+    const headers = { authorization: 'Bearer session-of-bob', 'idempotency-key': 'k' }
+    await expect(post(`${path}/restore`, undefined, headers)).rejects.toMatchObject({ code: 'video_not_found' })
+    expect(tables.rows('idempotency')).toEqual([])
+  })
+
   test('is restored by a repeat when the first request died anywhere', async () => {
     for (let nth = 0; nth < 24; nth += 1) {
       let left = -1
