@@ -37,7 +37,7 @@ function addBytes(state: Int32Array, bytes: Uint8Array): void {
   let low = at(state, 0)
   let high = at(state, 1)
   for (let i = 0; i < bytes.length; i++) {
-    const entry = (low ^ at(bytes, i)) & 255
+    const entry = (low ^ byteAt(bytes, i)) & 255
     low = ((low >>> 8) | (high << 24)) ^ at(LOW, entry)
     high = (high >>> 8) ^ at(HIGH, entry)
   }
@@ -72,8 +72,12 @@ export function combineCrc64(first: bigint, second: bigint, secondBytes: number)
   return multiply(first, shiftBy(secondBytes)) ^ second
 }
 
-/** Element of an array at an index that is known to be inside it. */
-function at(array: Int32Array | Uint8Array, index: number): number {
+/** Element at an index that is known to be inside; one function for each kind of array, or the loops are half as fast. */
+function at(array: Int32Array, index: number): number {
+  return array[index] as number
+}
+
+function byteAt(array: Uint8Array, index: number): number {
   return array[index] as number
 }
 
