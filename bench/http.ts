@@ -12,14 +12,17 @@ import { NOTHING_YET, videosTable } from '../shared/tables/videos.ts'
 import { SMALL_INFO, smallPlan } from '../test/shared/plans.ts'
 import { cpuMs, interleave, type Row } from './measure.ts'
 
+/** What the functions sign with here. */
+export const SECRET_KEY = 'a key of at least thirty-two characters'
 const SEGMENTS = 1000
 const ROUNDS = 5
-const IDS = { mediaId: 'benchmedia000001', videoId: 'benchvideo000001', playbackId: 'benchplayback001' }
+/** The video that is measured with. */
+export const IDS = { mediaId: 'benchmedia000001', videoId: 'benchvideo000001', playbackId: 'benchplayback001' }
 
 /** What a viewer costs: redirects and playlists of the built play-redirect, beside a bare Node server with the same answer. */
 export async function httpRows(cloud: Cloud, distDir: string): Promise<Row[]> {
   await fillTables(cloud)
-  const server = await startPlayRedirect(cloud, distDir)
+  const server = await startFunction('play-redirect', cloud, distDir)
   try {
     const segment = `/play/${IDS.playbackId}/720p/500.ts`
     const playlist = `/play/${IDS.playbackId}/720p/index.m3u8`
@@ -67,23 +70,23 @@ async function fillTables(cloud: Cloud): Promise<void> {
   if (video) await videosTable(tables).saveDerived(video, { ...NOTHING_YET, status: 'ready', playable: true })
 }
 
-interface Server {
+export interface Server {
   readonly child: ChildProcess
   readonly port: number
   readonly headers: Record<string, string>
 }
 
-/** The custom runtime as Function Compute runs it, in a process of its own. */
-async function startPlayRedirect(cloud: Cloud, distDir: string): Promise<Server> {
+/** A function with a custom runtime as Function Compute runs it, in a process of its own. */
+export async function startFunction(name: string, cloud: Cloud, distDir: string): Promise<Server> {
   const port = await freePort()
-  const child = spawn(process.execPath, [`${distDir}/functions/play-redirect/index.mjs`], {
+  const child = spawn(process.execPath, [`${distDir}/functions/${name}/index.mjs`], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       PATH: process.env.PATH,
       FC_CUSTOM_LISTEN_PORT: String(port),
       REGION: cloud.region,
       PUBLIC_URL: cloud.gateway,
-      SECRET_KEY: 'a key of at least thirty-two characters',
+      SECRET_KEY,
       OSS_ENDPOINT: cloud.oss.endpoint,
       OSS_BUCKET: cloud.oss.bucket,
       OSS_ADDRESSING: cloud.oss.addressing,
@@ -100,11 +103,11 @@ async function startPlayRedirect(cloud: Cloud, distDir: string): Promise<Server>
   return { child, port, headers }
 }
 
-/** A server that does nothing but answer, in a process of its own. */
-async function startBare(answer: Answer): Promise<Server> {
+/** A server of a few lines in a process of its own; reads what it needs, its port among it, from standard input. */
+export async function startBare(code: string, input: object): Promise<Server> {
   const port = await freePort()
-  const child = spawn(process.execPath, ['--input-type=module', '-e', BARE], { stdio: ['pipe', 'ignore', 'inherit'] })
-  child.stdin.end(JSON.stringify({ ...answer, port }))
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['pipe', 'ignore', 'inherit'] })
+  child.stdin.end(JSON.stringify({ ...input, port }))
   await answers(port, {})
   return { child, port, headers: {} }
 }
@@ -151,7 +154,8 @@ async function compare(
   if (sample.status >= 400) throw new Error(`${path} answered ${sample.status}: ${await sample.text()}`)
   const kept = ['content-type', 'location', 'cache-control', 'etag', 'x-request-id']
   const headers = Object.fromEntries([...sample.headers].filter(([name]) => kept.includes(name)))
-  const bare = await startBare({ status: sample.status, headers, body: await sample.text() })
+  const answer: Answer = { status: sample.status, headers, body: await sample.text() }
+  const bare = await startBare(BARE, answer)
   try {
     await load(server, path, requests)
     await load(bare, path, requests)

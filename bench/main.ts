@@ -1,21 +1,24 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openStage } from '../test/e2e/cloud.ts'
+import { ossRows } from './cloud.ts'
+import { heartbeatRow } from './heartbeat.ts'
 import { httpRows } from './http.ts'
 import { median, type Row } from './measure.ts'
 import { copyRow, ladderRows } from './media.ts'
 import { coldStartRows, startRow } from './start.ts'
+import { tablestoreRows } from './tablestore.ts'
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --only NAMES  some of start, http, copy, ladder, comma-separated (all)
+  --only NAMES  some of start, http, cloud, copy, ladder, comma-separated (all)
   --rounds N    of the media measurements (3)
   --json        one JSON document instead of a table
   --help        this text
 
 Every figure is a ratio against a baseline of the same run; bench/README.md says how to read them.
 `
-const GROUPS = ['start', 'http', 'copy', 'ladder'] as const
+const GROUPS = ['start', 'http', 'cloud', 'copy', 'ladder'] as const
 type Group = (typeof GROUPS)[number]
 
 const { values } = parseArgs({
@@ -45,7 +48,11 @@ async function measure(groups: readonly Group[], rounds: number, json: boolean):
   }
   try {
     if (groups.includes('start')) show([...(await coldStartRows(dist)), await startRow(project)])
-    if (stage && groups.includes('http')) show(await httpRows(stage.local.cloud, dist))
+    if (stage && groups.includes('http')) {
+      show(await httpRows(stage.local.cloud, dist))
+      show([await heartbeatRow(stage.local, dist)])
+    }
+    if (groups.includes('cloud')) show([...(await ossRows(dist)), ...(await tablestoreRows(dist))])
     if (groups.includes('copy')) show([await copyRow(rounds)])
     if (stage && groups.includes('ladder')) show(await ladderRows(stage, rounds))
   } finally {
