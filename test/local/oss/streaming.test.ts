@@ -62,7 +62,7 @@ async function download(path: string, each: (chunk: Buffer) => Promise<void> | v
   for await (const chunk of answer) await each(chunk as Buffer)
 }
 
-describe(`an object of ${SIZE / MB} MB`, () => {
+describe(`an object of ${SIZE / MB} MB`, { timeout: 60_000 + (50 * SIZE) / MB }, () => {
   const path = `/${BUCKET}/big`
 
   test(
