@@ -154,7 +154,7 @@ async function startAll(options: LocalOptions, running: Teardown): Promise<Local
       { host, port, refuse },
     ),
   )
-  const { oss, tablestore, sts, mns, mps } = await startServices(around, running)
+  const { oss, tablestore, sts, mns, mps, tellEarlier } = await startServices(around, running)
   await oss.createBucket(bucket, plan.isProduct ? { cors: corsRules(front) } : {})
   for (const name of plan.moreBuckets) await oss.createBucket(name)
   options.signal?.throwIfAborted()
@@ -182,6 +182,7 @@ async function startAll(options: LocalOptions, running: Teardown): Promise<Local
       ...(options.maxInstances ? { maxInstances: options.maxInstances } : {}),
     }),
   )
+  tellEarlier()
   mns.resume()
   mps.resume()
   // First of all: nothing may hang, and nothing may start, while the services go down.

@@ -1,8 +1,12 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { MovableClock } from './controls/clock.ts'
 import type { FaultHooks } from './controls/faults.ts'
 import type { Fc } from './fc/index.ts'
+import { type Reaper, startReaper } from './fc/reaper.ts'
 import { findTool } from './ffmpeg/find.ts'
+import type { Watch } from './ffmpeg/run.ts'
 import { startMns } from './mns/index.ts'
 import { startMps } from './mps/index.ts'
 import { startOss } from './oss/index.ts'
@@ -12,6 +16,7 @@ import { startTablestore } from './tablestore/index.ts'
 import type { Teardown } from './teardown.ts'
 import type { Credentials } from './wire/credentials.ts'
 import type { Call } from './wire/intercept.ts'
+import type { ObjectEvent } from './wire/object-event.ts'
 
 /** Above the gateway's port. */
 const PORTS: Readonly<Record<Call['service'], number>> = { oss: 1, tablestore: 2, sts: 3, fc: 4, mps: 5, mns: 6 }
@@ -30,7 +35,7 @@ export interface Surroundings {
   readonly home: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** Function Compute comes up last, and takes what the others have to tell. */
-  fc(): Fc | undefined
+  fc(): Pick<Fc, 'ossEvent' | 'topicMessage'> | undefined
 }
 
 /** What every service has in common: where it listens, whom it knows, what time it is and what goes wrong. */
@@ -43,13 +48,20 @@ export function common(name: Call['service'], { host, port, credentials, clock, 
 /** Every service but Function Compute; `running` takes them down again. */
 export async function startServices(around: Surroundings, running: Teardown) {
   const { dataDir, region, instance, clock, faults, home, env, fc } = around
+  // Clients that wait for a restart are quicker than Function Compute.
+  const early: ObjectEvent[] = []
+  const tell = (event: ObjectEvent) => {
+    const functions = fc()
+    if (functions) functions.ossEvent(event)
+    else early.push(event)
+  }
   const oss = running.up(
     await startOss({
       ...common('oss', around),
       dataDir: join(dataDir, 'oss'),
       region,
       disk: faults.disk,
-      onEvent: (event) => faults.event(event.key, () => fc()?.ossEvent(event)),
+      onEvent: (event) => faults.event(event.key, () => tell(event)),
       ffmpeg: async () => (await findTool('ffmpeg', home, env))?.path,
     }),
   )
@@ -64,7 +76,12 @@ export async function startServices(around: Surroundings, running: Teardown) {
       region,
       dataDir: join(dataDir, 'mns'),
       courier: faults.messages,
-      onMessage: (message) => fc()?.topicMessage(message),
+      onMessage(message) {
+        const functions = fc()
+        // It is kept, and tried again in a moment.
+        if (!functions) throw new Error('Function Compute is not up')
+        functions.topicMessage(message)
+      },
     }),
   )
   const mps = running.up(
@@ -77,9 +94,32 @@ export async function startServices(around: Surroundings, running: Teardown) {
       ossEndpoint: oss.url,
       notifier: mns,
       tools: () => findTools(home, env),
+      watch: watchTools(running),
     }),
   )
-  return { oss, tablestore, sts, mns, mps }
+  /** Once Function Compute is up: what has happened until then. */
+  const tellEarlier = () => {
+    for (const event of early.splice(0)) tell(event)
+  }
+  return { oss, tablestore, sts, mns, mps, tellEarlier }
+}
+
+/** Kills what is told of when this process dies without doing it itself; costs a process from the first one on. */
+function watchTools(running: Teardown): Watch {
+  let reaper: Reaper | undefined
+  running.add(async () => reaper?.close())
+  return (pid) => {
+    const watching = reaper ?? startReaper(reaperPath())
+    reaper = watching
+    watching.add({ pid, instanceId: `mps-${pid}` })
+    return () => watching.remove(pid)
+  }
+}
+
+/** In the sources, or beside the bundle. */
+function reaperPath(): string {
+  const places = ['./fc/reaper.mjs', './reaper.mjs'].map((name) => fileURLToPath(new URL(name, import.meta.url)))
+  return places.find((path) => existsSync(path)) ?? ''
 }
 
 async function findTools(home: string, env: Surroundings['env']) {

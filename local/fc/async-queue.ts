@@ -8,6 +8,8 @@ import type { Outcome } from './instance.ts'
 export interface AsyncQueue {
   /** Takes an invocation; `false` when the function has had this task id before. */
   add(invocation: NewInvocation): boolean
+  /** Resolves when all that was taken is on disk. */
+  flushed(): Promise<unknown>
   task(functionName: string, taskId: string): Task | undefined
   /** Every task of a function, in the order of their ids. */
   tasks(functionName: string): readonly Task[]
@@ -224,6 +226,7 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
       if (added) send(...added)
       return added !== undefined
     },
+    flushed: () => db.flushed,
     task: (functionName, taskId) => db.get(['task', functionName, taskId]) as Task | undefined,
     tasks(functionName) {
       const range = { start: ['task', functionName], end: ['task', functionName, '\uffff'] }

@@ -258,8 +258,8 @@ async function startEngine(manifest: Manifest, url: string, options: FcOptions, 
     ...slow,
     queue,
     packages,
-    readObject: async (bucket, key) =>
-      ossUrl === undefined ? undefined : readObject(ossUrl, credentials, { bucket, key }),
+    readObject: async (bucket, key, limitBytes) =>
+      ossUrl === undefined ? undefined : readObject(ossUrl, credentials, { bucket, key }, limitBytes),
     hasProjectLayer: (layer) => projectLayer(projectDir, layer) !== undefined,
     packageUrl: links.url,
     packFolder: (path) => packFolder(resolve(projectDir, path)),

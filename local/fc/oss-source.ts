@@ -6,7 +6,8 @@ export async function readObject(
   ossUrl: string,
   { accessKeyId, accessKeySecret }: Pick<Credentials, 'accessKeyId' | 'accessKeySecret'>,
   { bucket, key }: { readonly bucket: string; readonly key: string },
-): Promise<Buffer | undefined> {
+  limitBytes: number,
+): Promise<Buffer | 'too-large' | undefined> {
   const date = new Date().toUTCString()
   // Signature version 1: https://help.aliyun.com/document_detail/31951.html
   const toSign = `GET\n\n\n${date}\n/${bucket}/${key}`
@@ -15,6 +16,9 @@ export async function readObject(
   const response = await fetch(`${ossUrl}/${path}`, {
     headers: { date, authorization: `OSS ${accessKeyId}:${signature}` },
   })
-  const body = Buffer.from(await response.arrayBuffer())
-  return response.ok ? body : undefined
+  if (response.ok && Number(response.headers.get('content-length')) <= limitBytes) {
+    return Buffer.from(await response.arrayBuffer())
+  }
+  await response.body?.cancel()
+  return response.ok ? 'too-large' : undefined
 }

@@ -31,6 +31,7 @@ export async function openPackages(dir: string): Promise<Packages> {
   await writeFile(join(dir, 'package.json'), '{}\n')
   const archivePath = (id: string) => join(dir, `${id}.zip`)
   const unpacking = new Map<string, Promise<string>>()
+  const adding = new Map<string, Promise<PackageRef>>()
   let attempts = 0
 
   async function unpack(id: string): Promise<string> {
@@ -53,19 +54,26 @@ export async function openPackages(dir: string): Promise<Packages> {
     return running
   }
 
+  async function keep(id: string, archive: Buffer): Promise<PackageRef> {
+    readZip(archive)
+    const isNew = !existsSync(archivePath(id))
+    if (isNew) await writeDurably(dir, archivePath(id), archive)
+    try {
+      await folderOf(id)
+    } catch (error) {
+      if (isNew) await rm(archivePath(id), { force: true })
+      throw error
+    }
+    return { id, checksum: checksumOf(archive), size: archive.length }
+  }
+
   return {
-    async add(archive) {
+    add(archive) {
       const id = createHash('sha256').update(archive).digest('hex').slice(0, 40)
-      readZip(archive)
-      const isNew = !existsSync(archivePath(id))
-      if (isNew) await writeDurably(dir, archivePath(id), archive)
-      try {
-        await folderOf(id)
-      } catch (error) {
-        if (isNew) await rm(archivePath(id), { force: true })
-        throw error
-      }
-      return { id, checksum: checksumOf(archive), size: archive.length }
+      // Several functions of one package may be deployed at once.
+      const running = adding.get(id) ?? keep(id, archive).finally(() => adding.delete(id))
+      adding.set(id, running)
+      return running
     },
     folder: folderOf,
     read: (id) => readFile(archivePath(id)),

@@ -50,19 +50,22 @@ export function readZip(archive: Buffer): readonly ZipEntry[] {
 export async function unpackZip(entries: readonly ZipEntry[], folder: string): Promise<void> {
   const links = entries.filter(({ kind }) => kind === 'link')
   refuseDetours(entries, new Set(links.map(({ name }) => name)))
-  for (const entry of entries) {
-    const path = join(folder, entry.name)
-    if (entry.kind === 'folder') await mkdir(path, { recursive: true })
-    if (entry.kind !== 'file') continue
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, await entry.read())
-    if (entry.mode !== 0) await chmod(path, (entry.mode & 0o777) | 0o600)
+  for (const entry of [...entries.filter(({ kind }) => kind !== 'link'), ...links]) {
+    await place(entry, join(folder, entry.name)).catch((error: NodeJS.ErrnoException) => {
+      throw IMPOSSIBLE.includes(error.code ?? '') ? new ZipError(`${entry.name.slice(0, 256)} has no place`) : error
+    })
   }
-  for (const entry of links) {
-    const path = join(folder, entry.name)
-    await mkdir(dirname(path), { recursive: true })
-    await symlink(await linkTarget(entry), path)
-  }
+}
+
+/** Names that are too long, and those of two entries of which one is in the other's way. */
+const IMPOSSIBLE = ['EEXIST', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOTDIR']
+
+async function place(entry: ZipEntry, path: string): Promise<void> {
+  await mkdir(entry.kind === 'folder' ? path : dirname(path), { recursive: true })
+  if (entry.kind === 'link') await symlink(await linkTarget(entry), path)
+  if (entry.kind !== 'file') return
+  await writeFile(path, await entry.read())
+  if (entry.mode !== 0) await chmod(path, (entry.mode & 0o777) | 0o600)
 }
 
 /** Nothing may be written through a link: what looks like a place inside the package could then be one outside. */

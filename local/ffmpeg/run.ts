@@ -5,7 +5,11 @@ export interface RunOptions {
   readonly signal: AbortSignal
   /** More output than this kills it too; 64 MB when missing. */
   readonly maxOutputBytes?: number
+  readonly watch?: Watch
 }
+
+/** Is told of a process that runs, and, by what it gives back, of its end. */
+export type Watch = (pid: number) => () => void
 
 /** How a program ended. */
 export interface Ended {
@@ -21,10 +25,11 @@ const LOG_CHARACTERS = 16_384
 
 /** Runs ffmpeg or ffprobe to its end; rejects only when it cannot be started. */
 export function runTool(path: string, args: readonly string[], options: RunOptions): Promise<Ended> {
-  const { signal, maxOutputBytes = DEFAULT_OUTPUT_BYTES } = options
+  const { signal, maxOutputBytes = DEFAULT_OUTPUT_BYTES, watch = () => () => {} } = options
   return new Promise((resolve, reject) => {
     const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const kill = () => void child.kill('SIGKILL')
+    const ended = child.pid === undefined ? () => {} : watch(child.pid)
     const chunks: Buffer[] = []
     let bytes = 0
     let log = ''
@@ -38,6 +43,7 @@ export function runTool(path: string, args: readonly string[], options: RunOptio
     })
     child.once('error', reject)
     child.once('close', (code) => {
+      ended()
       signal.removeEventListener('abort', kill)
       resolve({ code: code ?? undefined, output: Buffer.concat(chunks), log })
     })

@@ -8,6 +8,7 @@ import { type Clock, machineClock } from '../wire/clock.ts'
 import type { Credentials } from '../wire/credentials.ts'
 import { type ListenOptions, type LocalServer, listen } from '../wire/http.ts'
 import { ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'
+import { openTurns, type Turns } from '../wire/turns.ts'
 import { type WorkCounter, workCounter } from '../wire/work.ts'
 import { type Certificate, newPrivateKey, openCertificate } from './certificate.ts'
 import type { Context, Reply } from './context.ts'
@@ -79,6 +80,7 @@ export async function startMns(options: MnsOptions): Promise<MnsService> {
   const certificate = certificateOf(tables)
   const queues = openQueues(tables, clock)
   const closing = new AbortController()
+  const turnsOf = turnsByName()
   let url = ''
   const deliveries = openDeliveries({
     tables,
@@ -89,14 +91,16 @@ export async function startMns(options: MnsOptions): Promise<MnsService> {
     notifyFunctions: (message) => options.onMessage?.(message),
     post: (endpoint, message) =>
       appendFile(join(dataDir, 'outbox.log'), `${JSON.stringify({ endpoint, ...message })}\n`),
-    push: async (endpoint, notification) =>
-      push(endpoint, notification, {
-        certificate: await certificate(),
-        certificateUrl: `${url}${CERTIFICATE_PATH}`,
-        requestId: newRequestId(),
-        at: clock.now(),
-        signal: closing.signal,
-      }),
+    push: (endpoint, notification) =>
+      turnsOf(endpoint).take(async () =>
+        push(endpoint, notification, {
+          certificate: await certificate(),
+          certificateUrl: `${url}${CERTIFICATE_PATH}`,
+          requestId: newRequestId(),
+          at: clock.now(),
+          signal: closing.signal,
+        }),
+      ),
     ...(courier ? { courier } : {}),
   })
   const topics = openTopics(tables, clock, deliveries)
@@ -133,6 +137,18 @@ export async function startMns(options: MnsOptions): Promise<MnsService> {
       await Promise.all([work.idle(), requests.idle()])
       await tables.close()
     },
+  }
+}
+
+/** A subscriber that is down for long must not be met with all that it has missed at once. */
+const PUSHES_AT_ONCE = 32
+
+function turnsByName(): (name: string) => Turns {
+  const known = new Map<string, Turns>()
+  return (name) => {
+    const turns = known.get(name) ?? openTurns(PUSHES_AT_ONCE)
+    known.set(name, turns)
+    return turns
   }
 }
 

@@ -137,6 +137,7 @@ export function openQueues(tables: Tables, clock: Clock): Queues {
 
   /** Until something may have come into sight, or the time is over. */
   function changed({ mailbox, waiting }: Live, until: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       const at = Math.min(until, mailbox.nextVisibleAt() ?? until)
       const done = () => {
@@ -203,8 +204,10 @@ export function openQueues(tables: Tables, clock: Clock): Queues {
       for (;;) {
         // Looked up each time: it may be deleted while somebody waits.
         const record = find(name)
+        // What nobody would get must not be hidden from the others.
+        if (signal.aborted) return []
         const taken = await take(record, count)
-        if (taken.length > 0 || clock.now() >= until || signal.aborted || closed) return taken
+        if (taken.length > 0 || clock.now() >= until || closed) return taken
         await changed(live(record), until, signal)
       }
     },

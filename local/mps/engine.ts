@@ -1,8 +1,9 @@
 import { OpenApiError } from '../wire/acs3.ts'
+import { openTurns } from '../wire/turns.ts'
 import type { WorkCounter } from '../wire/work.ts'
 import { mpsError } from './errors.ts'
 import { inspect, snapshot, transcode, type Workshop } from './media.ts'
-import type { Job, MessageResult, Store } from './store.ts'
+import type { Job, MessageResult, NotifyConfig, Store } from './store.ts'
 
 /** Sends what a pipeline tells of its jobs. */
 export interface Notifier {
@@ -14,7 +15,7 @@ export interface Notifier {
 export interface Engine {
   /** Stores a job and lets it wait its turn. */
   submit(job: Job): Promise<void>
-  /** Stores a job and runs it now; resolves with what became of it. */
+  /** Runs a job before those that wait, a few at a time; resolves with what became of it. */
   runNow(job: Job): Promise<Job>
   /** Takes back what has not begun. */
   cancel(id: string): Promise<void>
@@ -40,6 +41,8 @@ export function openEngine(options: EngineOptions): Engine {
   const waiting = new Map<string, Job>()
   const running = new Set<Promise<void>>()
   const stop = new AbortController()
+  // Whoever waits for an answer does not wait for a whole film.
+  const urgent = openTurns(2 * options.concurrency)
   let isOpen = false
 
   function next(): Job | undefined {
@@ -69,12 +72,30 @@ export function openEngine(options: EngineOptions): Engine {
     const outcome = await attempt(job)
     if (stop.signal.aborted) return job
     const ended = { ...job, ...outcome, finishedAt: now() } as Job
-    await store.jobs.put(job.id, ended)
+    await store.jobs.put(job.id, isAwaited(ended) ? { ...ended, isUntold: true } : ended)
+    return tellOf(ended)
+  }
+
+  async function tellOf(ended: Job): Promise<Job> {
     const notified = await notify(ended)
     if (!notified) return ended
     const told = { ...ended, notified }
-    await store.jobs.put(job.id, told)
+    await store.jobs.put(ended.id, told)
     return told
+  }
+
+  /** A job whose end was stored, and whose message was not sent any more. */
+  async function tellLate({ isUntold: _, ...ended }: Job): Promise<void> {
+    await store.jobs.put(ended.id, await tellOf(ended))
+  }
+
+  function targetsOf({ pipelineId }: Job): NotifyConfig {
+    return (pipelineId && store.pipelines.get(pipelineId)?.notify) || {}
+  }
+
+  function isAwaited(job: Job): boolean {
+    const { Topic, QueueName } = targetsOf(job)
+    return Topic !== undefined || QueueName !== undefined
   }
 
   async function attempt(job: Job): Promise<Partial<Job>> {
@@ -96,7 +117,7 @@ export function openEngine(options: EngineOptions): Engine {
 
   /** One message for each job, to wherever its pipeline says. */
   async function notify(job: Job): Promise<MessageResult | undefined> {
-    const { Topic, QueueName } = (job.pipelineId && store.pipelines.get(job.pipelineId)?.notify) || {}
+    const { Topic, QueueName } = targetsOf(job)
     if (Topic === undefined && QueueName === undefined) return undefined
     const body = JSON.stringify(completion(job))
     try {
@@ -118,7 +139,7 @@ export function openEngine(options: EngineOptions): Engine {
     async runNow(job) {
       let ended = job
       await work.counted(async () => {
-        ended = await perform(job)
+        ended = await urgent.take(() => perform(job))
       })
       return ended
     },
@@ -133,7 +154,9 @@ export function openEngine(options: EngineOptions): Engine {
     wake,
     resume() {
       isOpen = true
-      const left = store.jobs.all().filter(({ stage }) => stage === 'submitted' || stage === 'running')
+      const all = store.jobs.all()
+      for (const job of all) if (job.isUntold) void work.counted(() => tellLate(job))
+      const left = all.filter(({ stage }) => stage === 'submitted' || stage === 'running')
       for (const job of left) if (!waiting.has(job.id)) waiting.set(job.id, { ...job, stage: 'submitted' })
       wake()
     },

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Watch } from '../ffmpeg/run.ts'
 import { sessionAllows } from '../wire/acs3.ts'
 import { type Clock, machineClock } from '../wire/clock.ts'
 import type { Credentials, Identity } from '../wire/credentials.ts'
@@ -26,7 +27,6 @@ import { templateActions } from './templates.ts'
  *   Narrowband HD and Boost pipelines change nothing; TransMode twopass makes one pass.
  * - Every bucket of the account can be used, whether it was bound or not; binding is kept and listed.
  * - A job that a shutdown cuts off begins again at the next start. Percent is 0 or 100.
- *   After kill -9 of the cloud an ffmpeg may run to its end; nobody takes what it has made.
  * - A source that is missing or damaged is the job's failure, not the request's. What fails on the way to or from OSS is
  *   tried four times.
  * Unproven: HTTP statuses of errors; that `.m3u8` is appended to a name that has it; how a playlist writes names that are
@@ -52,7 +52,9 @@ export interface MpsOptions extends ListenOptions {
   tools(): Promise<Tools>
   /** Where what ffmpeg is told is written; nowhere when missing. */
   readonly logFile?: string
-  /** Jobs at once. */
+  /** Is told of every ffmpeg; what it watches is killed should this process die without doing it itself. */
+  readonly watch?: Watch
+  /** Jobs at once; beside them twice as many of those whose clients wait for the answer. */
   readonly concurrency?: number
   readonly clock?: Clock
   readonly intercept?: Intercept
@@ -83,7 +85,8 @@ export async function startMps(options: MpsOptions): Promise<MpsService> {
   const log = logTo(options.logFile, now)
   const oss = openOssClient({ endpoint: options.ossEndpoint, credentials, now })
   const concurrency = options.concurrency ?? Math.max(1, Math.floor(availableParallelism() / 2))
-  const engine = openEngine({ store, notifier, tools, tmpDir, oss, log, work, concurrency, now })
+  const watched = options.watch ? { watch: options.watch } : {}
+  const engine = openEngine({ store, notifier, tools, tmpDir, oss, log, work, concurrency, now, ...watched })
   let seq = store.jobs.all().reduce((last, job) => Math.max(last, job.seq), 0)
   const actions: Readonly<Record<string, Run>> = {
     ...jobActions({ store, engine, region, now, nextSeq: () => ++seq }),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runTool } from '../ffmpeg/run.ts'
+import { runTool, type Watch } from '../ffmpeg/run.ts'
 import { encodeArgs, mainFile, type Source } from './encode-args.ts'
 import { mpsError } from './errors.ts'
 import type { OssClient } from './oss.ts'
@@ -25,6 +25,7 @@ export interface Workshop {
   readonly tmpDir: string
   /** One line about what is run. */
   log(line: string): void
+  readonly watch?: Watch
 }
 
 /** Makes the output of a job; throws the code that it ends with. */
@@ -131,7 +132,7 @@ async function run(
   id: string,
 ): Promise<void> {
   shop.log(`${id} ${ffmpeg} ${args.map((arg) => (/^[\w./:=+-]+$/.test(arg) ? arg : `'${arg}'`)).join(' ')}`)
-  const { code, log } = await runTool(ffmpeg, args, { signal })
+  const { code, log } = await runTool(ffmpeg, args, { signal, ...(shop.watch ? { watch: shop.watch } : {}) })
   if (code === 0) return
   shop.log(`${id} ended with ${code}: ${log.trim().split('\n').slice(-3).join(' | ')}`)
   throw mpsError('InvalidParameter.ResourceContentBad', 'InputFile')

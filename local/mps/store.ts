@@ -32,6 +32,8 @@ interface AnyJob {
   readonly code?: string
   readonly message?: string
   readonly notified?: MessageResult
+  /** It has ended, and the message that tells of it has not been sent yet. */
+  readonly isUntold?: true
 }
 
 export interface TranscodeJob extends AnyJob {

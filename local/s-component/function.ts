@@ -31,7 +31,7 @@ export function functionResource(props: Props, scene: Scene): Resource {
     title: name,
     steps: [
       ...layerSteps(props, scene, layers),
-      () => functionStep(props, scene, layers),
+      (isRemoval) => (isRemoval ? functionRemoval(name, scene.target) : functionStep(props, scene, layers)),
       ...settingSteps(props, scene.target),
       ...triggerSteps(props, scene.target),
     ],
@@ -44,6 +44,10 @@ export function functionResource(props: Props, scene: Scene): Resource {
   }
 }
 
+async function functionRemoval(functionName: string, target: Target): Promise<Step> {
+  return { name: 'function', change: undefined, remove: () => removeFunction(target, functionName) }
+}
+
 async function functionStep(
   props: Props,
   { baseDir, target, logger }: Scene,
@@ -54,18 +58,18 @@ async function functionStep(
   const wanted = wantedSettings(props, target, layers, logger)
   const code = await packageCode(resolve(baseDir, codePath(props)))
   const present = (await found(client.getFunction(functionName, new sdk.GetFunctionRequest({}))))?.body?.toMap()
-  const remove = () => removeFunction(target, functionName)
+  const step = await functionRemoval(functionName, target)
   if (!present) {
     const body = new sdk.CreateFunctionInput({ ...wanted, code: { zipFile: code.base64 } })
     const run = () => client.createFunction(new sdk.CreateFunctionRequest({ body }))
-    return { name: 'function', change: { kind: 'created', why: code.size, run }, remove }
+    return { ...step, change: { kind: 'created', why: code.size, run } }
   }
   const isSameCode = present.codeChecksum === code.checksum
   const differing = [...differingSettings(wanted, present), ...(isSameCode ? [] : [`code, ${code.size}`])]
-  if (differing.length === 0) return { name: 'function', change: undefined, remove }
+  if (differing.length === 0) return step
   const body = new sdk.UpdateFunctionInput({ ...wanted, ...(isSameCode ? {} : { code: { zipFile: code.base64 } }) })
   const run = () => client.updateFunction(functionName, new sdk.UpdateFunctionRequest({ body }))
-  return { name: 'function', change: { kind: 'updated', why: differing.join(', '), run }, remove }
+  return { ...step, change: { kind: 'updated', why: differing.join(', '), run } }
 }
 
 /** What the API is to be told, in its words. */

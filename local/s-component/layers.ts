@@ -14,9 +14,11 @@ export function layerSteps(
   props: Readonly<Record<string, unknown>>,
   scene: Scene,
   arns: string[],
-): (() => Promise<Step>)[] {
+): ((isRemoval: boolean) => Promise<Step>)[] {
   const layers = Array.isArray(props.layers) ? props.layers.map(String) : []
-  return layers.map((arn) => () => layerStep(arn, String(props.runtime), scene, arns))
+  return layers.map((arn) => async (isRemoval) => {
+    return isRemoval ? { name: `layer ${arn}`, change: undefined } : layerStep(arn, String(props.runtime), scene, arns)
+  })
 }
 
 async function layerStep(arn: string, runtime: string, scene: Scene, arns: string[]): Promise<Step> {

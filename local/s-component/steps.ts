@@ -21,8 +21,11 @@ interface Change {
   run(): Promise<unknown>
 }
 
-/** What was compared, in the order of deployment. A step is looked at when those before it have been done. */
-type Steps = readonly (() => Promise<Step>)[]
+/**
+ * What was compared, in the order of deployment. A step is looked at when those before it have been done; to remove it,
+ * what would be deployed does not matter, and need not be there.
+ */
+type Steps = readonly ((isRemoval: boolean) => Promise<Step>)[]
 
 /** One resource of `s.yaml`: a function with what belongs to it, or a custom domain. */
 export interface Resource {
@@ -37,7 +40,7 @@ type Result = Record<string, 'created' | 'updated' | 'unchanged' | 'removed' | '
 export async function applyTo({ steps, title }: Resource, logger: Logger): Promise<Result> {
   const result: Result = {}
   for (const look of steps) {
-    const { name, change, cannotBeHad } = await look()
+    const { name, change, cannotBeHad } = await look(false)
     await change?.run()
     result[name] = cannotBeHad ? 'not there' : (change?.kind ?? 'unchanged')
     if (change) logger.info(`${change.kind.padEnd(9)} ${title} ${name}${change.why && ` (${change.why})`}`)
@@ -51,7 +54,7 @@ export async function applyTo({ steps, title }: Resource, logger: Logger): Promi
 export async function tell({ steps, title }: Resource, logger: Logger): Promise<void> {
   let changes = 0
   for (const look of steps) {
-    const { name, change } = await look()
+    const { name, change } = await look(false)
     if (change) logger.info(`would be ${change.kind.padEnd(9)} ${title} ${name}${change.why && ` (${change.why})`}`)
     if (change) changes++
   }
@@ -62,7 +65,7 @@ export async function tell({ steps, title }: Resource, logger: Logger): Promise<
 export async function removeFrom({ steps, title }: Resource, logger: Logger): Promise<Result> {
   const result: Result = {}
   for (const look of steps.toReversed()) {
-    const { name, remove } = await look()
+    const { name, remove } = await look(true)
     if (!remove) continue
     result[name] = (await remove()) ? 'removed' : 'not there'
     logger.info(`${result[name].padEnd(9)} ${title} ${name}`)

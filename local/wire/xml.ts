@@ -57,6 +57,8 @@ function withoutUndefined(value: XmlValue): unknown {
   return Object.fromEntries(entries.map(([name, child]) => [name, withoutUndefined(child)]))
 }
 
+const CDATA = '#cdata'
+
 // preserveOrder keeps text apart from children, so that a key made of blanks survives and repeated names stay a list.
 const parser = new XMLParser({
   preserveOrder: true,
@@ -67,6 +69,7 @@ const parser = new XMLParser({
   trimValues: false,
   removeNSPrefix: true,
   processEntities: false,
+  cdataPropName: CDATA,
 })
 
 /** Reads a document whose root must be `root`; throws `XmlError`. */
@@ -74,10 +77,19 @@ export function readXml(text: string, root: string): XmlElement {
   if (/<!DOCTYPE|<!ENTITY/i.test(text)) throw new XmlError('a document type is not accepted')
   const valid = XMLValidator.validate(text)
   if (valid !== true) throw new XmlError(valid.err.msg)
-  const nodes = parser.parse(text) as readonly RawNode[]
+  const nodes = parseNodes(text)
   const element = nodes.map(toElement).find((node) => node !== undefined)
   if (element?.name !== root) throw new XmlError(`the root must be ${root}`)
   return element
+}
+
+/** The parser has limits of its own, such as how deep elements may lie in each other. */
+function parseNodes(text: string): readonly RawNode[] {
+  try {
+    return parser.parse(text) as readonly RawNode[]
+  } catch (error) {
+    throw new XmlError(error instanceof Error ? error.message : 'the document cannot be read')
+  }
 }
 
 type RawNode = Readonly<Record<string, unknown>>
@@ -87,9 +99,16 @@ function toElement(node: RawNode): XmlElement | undefined {
   if (name === undefined || name.startsWith('#')) return undefined
   const inner = (node[name] ?? []) as readonly RawNode[]
   const children = inner.map(toElement).filter((child) => child !== undefined)
-  const text = inner.map((child) => (typeof child['#text'] === 'string' ? child['#text'] : '')).join('')
+  const text = inner.map(textOf).join('')
   const all = (wanted: string) => children.filter((child) => child.name === wanted)
-  return { name, text: decodeEntities(text), children, all, value: (wanted) => all(wanted)[0]?.text }
+  return { name, text, children, all, value: (wanted) => all(wanted)[0]?.text }
+}
+
+/** In a CDATA section nothing stands for anything else. */
+function textOf(node: RawNode): string {
+  const cdata = node[CDATA] as readonly RawNode[] | undefined
+  if (cdata) return cdata.map((child) => String(child['#text'] ?? '')).join('')
+  return typeof node['#text'] === 'string' ? decodeEntities(node['#text']) : ''
 }
 
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }

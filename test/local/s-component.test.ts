@@ -152,3 +152,22 @@ test.each<[string, Record<string, unknown>, object, RegExp]>([
 ])('%s is refused', async (_, changes, env, message) => {
   await expect(s('deploy', props(changes), env)).rejects.toThrow(message)
 })
+
+test('what is deployed can be removed when its code and layers are no longer built', async () => {
+  const doomed = props({ functionName: 'doomed' })
+  await s('deploy', doomed)
+  const gone = { ...doomed, code: './nowhere', layers: ['acs:fc:cn-hangzhou:1:layers/unheard-of/versions/1'] }
+  const { result, lines } = await s('remove', gone)
+  expect(result).toEqual({ 'trigger http': 'removed', function: 'removed' })
+  expect(lines).toHaveLength(2)
+  expect((await s('remove', gone)).result).toEqual({ 'trigger http': 'not there', function: 'not there' })
+})
+
+test('a deployment that failed in the middle goes on where it stopped', async () => {
+  const broken = props({
+    functionName: 'halved',
+    triggers: [httpTrigger(), { ...httpTrigger(), triggerName: 'second' }],
+  })
+  await expect(s('deploy', broken)).rejects.toThrow(/only one http trigger/)
+  expect((await s('deploy', props({ functionName: 'halved' }))).lines).toEqual(['unchanged halved'])
+})

@@ -18,7 +18,7 @@ export interface ApiContext {
   readonly accountId: string
   now(): number
   /** An object of the local OSS; `undefined` when there is none. */
-  readObject(bucket: string, key: string): Promise<Buffer | undefined>
+  readObject(bucket: string, key: string, limitBytes: number): Promise<Buffer | 'too-large' | undefined>
   /** Whether the layer's contents are among the project's own. */
   hasProjectLayer(layer: LayerName): boolean
   /** A link that gives a package for some minutes. */

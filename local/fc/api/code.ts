@@ -32,7 +32,7 @@ export function checkLayers(value: unknown, { records, accountId, hasProjectLaye
 }
 
 function fromBase64(encoded: string): Buffer {
-  const isBase64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(encoded)
+  const isBase64 = !/[^A-Za-z0-9+/=\s]/.test(encoded)
   const archive = Buffer.from(encoded, 'base64')
   if (!isBase64 || archive.length === 0) throw new ManifestError('code.zipFile', 'expected a ZIP archive in Base64')
   if (archive.length > ZIP_LIMIT_BYTES) throw new ManifestError('code.zipFile', 'expected 100 MB at most: use OSS')
@@ -45,12 +45,12 @@ async function fromOss(code: Record<string, unknown>, { readObject }: ApiContext
   }
   const bucket = text(code.ossBucketName, 'code.ossBucketName')
   const key = text(code.ossObjectName, 'code.ossObjectName')
-  const archive = await readObject(bucket, key)
+  const archive = await readObject(bucket, key, OSS_LIMIT_BYTES)
   if (!archive)
     throw new ManifestError(
       'code',
       `the object ${key.slice(0, 128)} of the bucket ${bucket.slice(0, 64)} cannot be read`,
     )
-  if (archive.length > OSS_LIMIT_BYTES) throw new ManifestError('code', 'expected a code package of 500 MB at most')
+  if (archive === 'too-large') throw new ManifestError('code', 'expected a code package of 500 MB at most')
   return archive
 }

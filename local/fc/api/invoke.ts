@@ -77,11 +77,11 @@ function oneOfHeader(signed: SignedRequest, name: string, [fallback, other]: rea
   throw new OpenApiError(400, 'InvalidArgument', `${name} must be ${fallback} or ${other}`)
 }
 
-function enqueue(
+async function enqueue(
   response: ServerResponse,
   call: InvokeCall & { readonly qualifier: string; readonly target: Target },
   { queue }: ApiContext,
-): undefined {
+): Promise<undefined> {
   const { api, name: functionName, signed, requestId, qualifier, target } = call
   if (signed.body.length > ASYNC_LIMIT_BYTES) {
     throw new OpenApiError(413, 'RequestEntityTooLarge', 'The payload of an asynchronous invocation is over 128 KB.')
@@ -96,6 +96,7 @@ function enqueue(
   if (!queue.add({ functionName, qualifier, requestId, payload: signed.body, ...task })) {
     throw new OpenApiError(409, api.taskExists, `the task ${taskId} of ${functionName} already exists`)
   }
+  await queue.flushed()
   if (taskId !== undefined) response.setHeader('X-Fc-Async-Task-Id', taskId)
   return undefined
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import OSS from 'ali-oss'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { readObject } from '../../../local/fc/oss-source.ts'
 import { checksumOf } from '../../../local/fc/packages.ts'
 import { startOss } from '../../../local/oss/index.ts'
 import { type Bare, clientOf, create, ECHO, echo, invoke, startBare, update, zipOf } from './api.ts'
@@ -323,4 +324,48 @@ test('packages that nothing leads to any more are removed at the next start, oth
   const names = (await readdir(join(again.dataDir, 'fc-code'))).filter((name) => name.endsWith('.zip'))
   expect(names).toEqual([`${kept}.zip`])
   expect(await echo(again.client, 'worker')).toMatchObject({ event: '{}' })
+})
+
+describe('one package for several functions', () => {
+  test('can be deployed for all of them at once', async () => {
+    const code = { zipFile: zipOf({ 'index.js': ECHO, 'once.txt': 'never seen before' }) }
+    const names = ['at-once-1', 'at-once-2', 'at-once-3', 'at-once-4']
+    await Promise.all(names.map((name) => create(bare.client, name, { code })))
+    for (const name of names) expect(await echo(bare.client, name, { event: name })).toMatchObject({ event: name })
+  })
+})
+
+test.each([
+  ['a name that is too long for a disk', { [`${'x'.repeat(300)}.js`]: '' }],
+  ['a file where a folder has to be', { place: '', 'place/index.js': '' }],
+])('a package with %s is refused', async (_, files) => {
+  await expect(create(bare.client, 'cramped', { code: { zipFile: zipOf(files) } })).rejects.toMatchObject({
+    code: 'InvalidArgument',
+    message: expect.stringContaining('has no place'),
+  })
+})
+
+test('what is no Base64 is refused as quickly as it comes', async () => {
+  const zipFile = `${' '.repeat(200_000)}!`
+  const startedAt = performance.now()
+  await expect(create(bare.client, 'blank', { code: { zipFile } })).rejects.toMatchObject({ code: 'InvalidArgument' })
+  expect(performance.now() - startedAt).toBeLessThan(2000)
+})
+
+test('a package in OSS that is too large is not even read', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'fc-oss-'))
+  const oss = await startOss({ host: '127.0.0.1', port: 0, dataDir, credentials, region: 'cn-hangzhou', now: Date.now })
+  onTestFinished(async () => {
+    await oss.close()
+    await rm(dataDir, { recursive: true })
+  })
+  await oss.createBucket('packages')
+  const { accessKeyId, accessKeySecret } = account
+  const place = { endpoint: oss.url, bucket: 'packages', region: 'oss-cn-hangzhou', sldEnable: true }
+  await new OSS({ ...place, accessKeyId, accessKeySecret } as OSS.Options).put('code.zip', Buffer.alloc(10))
+  const read = (key: string, limitBytes: number) =>
+    readObject(oss.url, account, { bucket: 'packages', key }, limitBytes)
+  expect(await read('code.zip', 9)).toBe('too-large')
+  expect(await read('code.zip', 10)).toEqual(Buffer.alloc(10))
+  expect(await read('other.zip', 10)).toBeUndefined()
 })

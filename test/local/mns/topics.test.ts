@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { readXml } from '../../../local/wire/xml.ts'
@@ -304,3 +306,24 @@ function saidOf(format: string, body: string, headers: Readonly<Record<string, u
     at: value('PublishTime'),
   }
 }
+
+test('a subscriber gets so many at once and the others after them', async () => {
+  const held: ServerResponse[] = []
+  let isOpen = false
+  const server = createServer((_request, response) => {
+    if (isOpen) response.writeHead(204).end()
+    else held.push(response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const topic = await newTopic()
+  await subscribe(topic, 'slow', { Endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` })
+  await Promise.all(Array.from({ length: 50 }, () => mns.client.publishMessage(topic, { MessageBody: 'x' })))
+  await expect.poll(() => held.length).toBe(32)
+  isOpen = true
+  for (const response of held) response.writeHead(204).end()
+  await mns.service.idle()
+  expect(held).toHaveLength(32)
+  const { body } = await mns.client.getTopicAttributes(topic)
+  expect(body.MessageCount).toBe('0')
+})

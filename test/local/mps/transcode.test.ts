@@ -1,6 +1,9 @@
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { startMps } from '../../../local/mps/index.ts'
 import { mnsClient } from '../mns/open.ts'
-import { BUCKET, clip, mtsSdk, type OpenMps, openMps, probe } from './open.ts'
+import { BUCKET, clip, mtsSdk, type OpenMps, openMps, probe, tools } from './open.ts'
 
 let mps: OpenMps
 let film: Buffer
@@ -370,4 +373,60 @@ describe('the end of a job', () => {
     const done = await job(result?.job?.jobId)
     expect(done).toMatchObject({ state: 'TranscodeSuccess', MNSMessageResult: { errorCode: 'TopicNotExist' } })
   })
+})
+
+test('the message of an end that was stored before a kill, and not sent, is sent at the next start, once', async () => {
+  let release = (_id: string) => {}
+  const never = new Promise<string>((resolve) => {
+    release = resolve
+  })
+  const own = await openMps({ notifier: { publish: () => never, send: () => never } })
+  onTestFinished(() => own.close())
+  onTestFinished(() => release(''))
+  const { body: added } = await own.client.addPipeline(
+    new mtsSdk.AddPipelineRequest({ name: 'telling', notifyConfig: JSON.stringify({ QueueName: 'ends' }) }),
+  )
+  const pipelineId = added?.pipeline?.id ?? ''
+  const { body } = await submit([{ OutputObject: 'lost.mp4', TemplateId: MP4 }], { pipelineId }, own)
+  const jobId = body?.jobResultList?.jobResult?.[0]?.job?.jobId
+  await expect.poll(async () => (await job(jobId, own))?.state).toBe('TranscodeFail')
+
+  const dataDir = join(own.dir, 'copy')
+  await cp(join(own.dir, 'mps'), dataDir, { recursive: true })
+  const told: string[] = []
+  const send = async (queue: string, text: string) => `${queue} ${told.push(text)}`
+  for (let starts = 1; starts <= 2; starts++) {
+    const { credentials } = own
+    const notifier = { publish: send, send }
+    const place = { host: '127.0.0.1', port: 0, credentials, region: 'cn-hangzhou', dataDir, tools, notifier }
+    const next = await startMps({ ...place, ossEndpoint: 'http://127.0.0.1:9' })
+    next.resume()
+    await next.idle()
+    await next.close()
+  }
+  expect(told.map((text) => JSON.parse(text))).toEqual([expect.objectContaining({ jobId, state: 'Fail' })])
+})
+
+test('requests that wait for their pictures wait for each other too', async () => {
+  let running = 0
+  let most = 0
+  const watch = () => {
+    most = Math.max(most, ++running)
+    return () => void running--
+  }
+  const own = await openMps({ concurrency: 1, watch })
+  onTestFinished(() => own.close())
+  await own.oss.put('in/film one.mp4', film)
+  const { client } = own
+  const input = JSON.stringify(INPUT)
+  const options = { readTimeout: 60_000, connectTimeout: 60_000 } as Parameters<
+    typeof client.submitSnapshotJobWithOptions
+  >[1]
+  const taken = ['a.jpg', 'b.jpg', 'c.jpg', 'd.jpg', 'e.jpg'].map((name) => {
+    const snapshotConfig = JSON.stringify({ OutputFile: { ...INPUT, Object: name }, Time: '1' })
+    return client.submitSnapshotJobWithOptions(new mtsSdk.SubmitSnapshotJobRequest({ input, snapshotConfig }), options)
+  })
+  const answers = await Promise.all(taken)
+  expect(answers.map(({ body }) => body?.snapshotJob?.state)).toEqual(taken.map(() => 'Success'))
+  expect(most).toBe(2)
 })

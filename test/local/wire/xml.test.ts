@@ -26,8 +26,13 @@ describe('reading', () => {
     expect(readXml('<R>&amp;lt;&#65;&#x1F3AC;&apos;&unknown;&#xD800;</R>', 'R').text).toBe("&lt;A🎬'&unknown;&#xD800;")
   })
 
+  test('decodes nothing in a CDATA section', () => {
+    expect(readXml('<R>&lt;<![CDATA[<a>&amp;]]>&gt;</R>', 'R').text).toBe('<<a>&amp;>')
+  })
+
   test.each([
     ['nothing', ''],
+    ['elements that lie too deep in each other', `<R>${'<a>'.repeat(50_000)}${'</a>'.repeat(50_000)}</R>`],
     ['no XML', 'hello'],
     ['an element that is not closed', '<R><P></R>'],
     ['another root', '<S></S>'],
