@@ -57,6 +57,8 @@ export function openTransactions(): Transactions {
     end,
     start(table, column, now) {
       const partition = partitionOf(table, [column])
+      // Whoever never ends them would fill the memory.
+      for (const { id, endsAt } of open.values()) if (now >= endsAt) end(id)
       if (holder(partition, now)) throw conflict()
       const id = `${Buffer.from(table.name).toString('base64url')}.${randomUUID()}`
       open.set(id, { ...transactionOf(id, table, column, partition), partition, endsAt: now + LIMITS.lifeMs })

@@ -28,14 +28,16 @@ export function writeRow(writer: Writer, tableName: string, change: RowChange, n
 
   const numbered = change.key.some(({ value }) => value.type === 'AUTO_INCREMENT')
   const key = numbered ? undefined : plainKey(change.key)
-  const before = key && liveRow(table, writer.row(rowKey(table, key)), now)
+  const stored = key && writer.row(rowKey(table, key))
+  const before = liveRow(table, stored, now)
   if (!conditionHolds(change, before)) throw new TablestoreError('OTSConditionCheckFail', 'Condition check failed.')
 
   const at = timeOf(table, before, now)
   const cells = cellsAfter(table, change, before, at)
   const finalKey = key ?? numberKey(writer, table, change.key, at)
   const after: Row | undefined = cells && { key: finalKey, cells, writtenAt: at }
-  apply(writer, table, before, after)
+  // What is past its time is still stored, and so are its rows in the indexes: they give way like others.
+  apply(writer, table, stored, after)
   if (table.stream) writer.log(table, recordOf(table.stream, change, finalKey, before, cells ?? [], at))
   return { row: returned(change, finalKey, cells ?? []) }
 }

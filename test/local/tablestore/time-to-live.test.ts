@@ -1,6 +1,6 @@
 import TableStore, { type GetRangeParams } from 'tablestore'
 import { expect, onTestFinished, test } from 'vitest'
-import { ABSENT, get, IGNORE, INF_MAX, INF_MIN, newTable, openService, put, refused } from './service.ts'
+import { ABSENT, get, IGNORE, INF_MAX, INF_MIN, keyOf, newTable, openService, put, refused } from './service.ts'
 
 const DAY_MS = 86_400_000
 
@@ -68,4 +68,31 @@ test('a clock that steps back does not hide what is written next', async () => {
     updateOfAttributeColumns: [{ PUT: [{ a: 'second' }] }],
   })
   expect(await get(service, table, [{ id: 'x' }])).toEqual({ a: 'second' })
+})
+
+test('what is past its time leaves its indexes with the next write, and comes back in none of them', async () => {
+  const service = await openService()
+  onTestFinished(service.close)
+  const index = 'by_owner'
+  const table = await newTable(service, {
+    tableMeta: { definedColumn: [{ name: 'owner', type: TableStore.DefinedColumnType.DCT_STRING }] },
+    indexMetas: [{ name: index, primaryKey: ['owner'], definedColumn: [] }],
+  })
+  const setLife = (timeToLive: number, allowUpdate: boolean) =>
+    service.client.updateTable({ tableName: table, tableOptions: { timeToLive, allowUpdate } as never })
+  await setLife(86_400, false)
+  await put(service, table, [{ id: 'replaced' }], { owner: 'old' })
+  await put(service, table, [{ id: 'deleted' }], { owner: 'old' })
+  service.advance(2 * DAY_MS)
+  await put(service, table, [{ id: 'replaced' }], { owner: 'new' })
+  await service.client.deleteRow({ tableName: table, primaryKey: [{ id: 'deleted' }], condition: IGNORE })
+  await setLife(-1, true)
+  const { rows } = await service.client.getRange({
+    tableName: index,
+    direction: TableStore.Direction.FORWARD,
+    inclusiveStartPrimaryKey: [{ owner: INF_MIN }, { id: INF_MIN }],
+    exclusiveEndPrimaryKey: [{ owner: INF_MAX }, { id: INF_MAX }],
+  })
+  expect(rows.map(keyOf)).toEqual([{ owner: 'new', id: 'replaced' }])
+  expect(await get(service, table, [{ id: 'deleted' }])).toBeUndefined()
 })
