@@ -42,6 +42,22 @@ export function authorizer(
   }
 }
 
+/** Names of buckets are the whole service's; this one belongs to others, as the suites of the vendor's SDKs rely on. */
+const TAKEN_NAME = 'oss'
+
+/** Refuses what is done to the bucket of another account. */
+export function refuseForeign({ bucket }: OssRequest, operation: string, store: Store): void {
+  if (bucket !== TAKEN_NAME || store.findBucket(bucket) !== undefined) return
+  if (operation === 'PutBucket') throw new OssError('BucketAlreadyExists', { BucketName: bucket })
+  throw new OssError('AccessDenied', {}, 'The bucket you access does not belong to you.')
+}
+
+/** A bucket is looked for before an unknown key is refused, but by what may make it. */
+export function refuseMissing({ bucket }: OssRequest, operation: string, store: Store): void {
+  if (bucket === undefined || bucket === TAKEN_NAME || ['PutBucket', 'PutBucketAcl'].includes(operation)) return
+  store.bucket(bucket)
+}
+
 function mayOtherwise(
   caller: Identity | undefined,
   target: Target,
@@ -56,7 +72,7 @@ function mayOtherwise(
 function refusal(caller: Identity | undefined, action: Action, byPolicy: boolean): OssError {
   if (byPolicy) return new OssError('AccessDenied', { AuthAction: action }, 'Access denied by bucket policy.')
   const why = caller
-    ? 'You have no right to access this object.'
+    ? "Access denied by authorizer's policy."
     : 'You have no right to access this object because of bucket acl.'
   return new OssError('AccessDenied', { AuthAction: action }, why)
 }

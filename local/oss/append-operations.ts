@@ -40,8 +40,9 @@ export const appendObject: Operation = {
 }
 
 function readPosition(text: string | undefined): number {
-  if (text !== undefined && /^\d{1,15}$/.test(text)) return Number(text)
-  throw invalidArgument('position', (text ?? '').slice(0, 64), 'Invalid Argument, position should be a number.')
+  if (text === undefined) throw new OssError('MissingArgument', { ArgumentName: 'position' })
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw invalidArgument('position', text.slice(0, 64), 'Invalid Argument, position should be a number.')
 }
 
 function checkAppendable({ store, request }: Context, old: ObjectRecord | undefined, position: number): void {

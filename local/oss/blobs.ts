@@ -50,8 +50,11 @@ export class BodyTooLarge extends Error {}
 
 const READ_BYTES = 256 * 1024
 
-/** Opens the folder of blobs and makes it where it is missing. */
-export function openBlobs(dir: string, disk?: DiskHook): Blobs {
+/**
+ * Opens the folder of blobs and makes it where it is missing. Files are removed when `flushed` says that nothing on the
+ * disk names them any more: a loss of power may undo the change that displaced them.
+ */
+export function openBlobs(dir: string, disk?: DiskHook, flushed: () => Promise<unknown> = async () => {}): Blobs {
   const temporary = join(dir, 'tmp')
   const shards = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, '0'))
   for (const folder of [temporary, ...shards.map((shard) => join(dir, shard))]) mkdirSync(folder, { recursive: true })
@@ -64,7 +67,8 @@ export function openBlobs(dir: string, disk?: DiskHook): Blobs {
   function remove(name: string): void {
     doomed.delete(name)
     // A file that cannot be removed now is one that nothing names: the next start tries again.
-    const removal = unlink(pathOf(name))
+    const removal = flushed()
+      .then(() => unlink(pathOf(name)))
       .catch(() => {})
       .finally(() => removals.delete(removal))
     removals.add(removal)
@@ -129,9 +133,10 @@ export function openBlobs(dir: string, disk?: DiskHook): Blobs {
     },
     read,
     async send(blobs, start, end, sink) {
-      const sender = chunkSender(sink, end - start + 1)
-      for (const slice of slices(blobs, start, end)) await sender.send(pathOf(slice.name), slice)
-      await sender.done()
+      for await (const chunk of read(blobs, start, end)) {
+        if (sink.destroyed) return
+        if (!sink.write(chunk)) await drained(sink)
+      }
     },
     async keepOnly(names) {
       await removeAllBut(temporary, new Set())
@@ -249,53 +254,17 @@ function slices(blobs: readonly Blob[], start: number, end: number): readonly Sl
   return found
 }
 
-interface ChunkSender {
-  /** Sends part of a file; ends early when the sink is gone. */
-  send(path: string, slice: Slice): Promise<void>
-  /** Resolves when the sink has taken everything, or is gone. */
-  done(): Promise<void>
-}
-
-/** Reads into one buffer while the other is being sent, since a new one for each chunk costs more than its bytes do. */
-function chunkSender(sink: Sink, bytes: number): ChunkSender {
-  const size = Math.min(READ_BYTES, bytes)
-  const free = [Buffer.allocUnsafeSlow(size), ...(bytes > size ? [Buffer.allocUnsafeSlow(size)] : [])]
-  const sent = free.map(() => Promise.resolve())
-  let turn = 0
-
-  async function sendChunk(file: FileHandle, position: number, length: number): Promise<number> {
-    const which = turn++ % free.length
-    await sent[which]
-    const buffer = free[which] ?? Buffer.alloc(size)
-    const { bytesRead } = await file.read(buffer, 0, Math.min(size, length), position)
-    if (bytesRead === 0) throw new Error('a blob is shorter than its record says')
-    sent[which] = written(sink, buffer.subarray(0, bytesRead))
-    return bytesRead
-  }
-
-  return {
-    async send(path, { start, end }) {
-      const file = await open(path)
-      try {
-        for (let at = start; at <= end && !sink.destroyed; ) at += await sendChunk(file, at, end - at + 1)
-      } finally {
-        await file.close()
-      }
-    },
-    done: async () => void (await Promise.all(sent)),
-  }
-}
-
-/** Resolves when the sink is done with a chunk, or is gone. */
-function written(sink: Sink, chunk: Buffer): Promise<void> {
+/** Resolves when the sink takes more, or is gone. */
+function drained(sink: Sink): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
+      sink.off('drain', done)
       sink.off('close', done)
       resolve()
     }
+    sink.once('drain', done)
     sink.once('close', done)
     if (sink.destroyed) done()
-    else sink.write(chunk, done)
   })
 }
 

@@ -28,7 +28,8 @@ function readCorsRule(rule: XmlElement): CorsRule {
   return checkCorsRule({
     allowedOrigins: texts('AllowedOrigin'),
     allowedMethods: texts('AllowedMethod'),
-    allowedHeaders: texts('AllowedHeader'),
+    // Names of headers have no case, and these are given back in small letters.
+    allowedHeaders: texts('AllowedHeader').map((name) => name.toLowerCase()),
     exposeHeaders: texts('ExposeHeader'),
     ...(age === undefined ? {} : { maxAgeSeconds: Number(age) }),
   })
@@ -45,7 +46,7 @@ export function checkCorsRule(rule: CorsRule): CorsRule {
   if (origin !== undefined) throw invalidCors('AllowedOrigin', origin)
   const header = rule.allowedHeaders?.find(manyStars)
   if (header !== undefined) throw invalidCors('AllowedHeader', header)
-  const unsafe = rule.exposeHeaders?.find((name) => !/^[\w-]+$/.test(name))
+  const unsafe = rule.exposeHeaders?.find((name) => !/^[\x20-\x7e]+$/.test(name) || name.includes('*'))
   if (unsafe !== undefined) throw invalidCors('ExposeHeader', unsafe)
   return rule
 }

@@ -2,12 +2,12 @@ import { readXml, writeXml, type XmlFields } from '../wire/xml.ts'
 import { readOptionalXmlBody } from './bodies.ts'
 import { type Context, type Operation, type Reply, xmlReply } from './context.ts'
 import type { Headers } from './cors.ts'
-import { defaultEncryption } from './encryption.ts'
+import { defaultEncryption, encryptionDocument, readEncryption } from './encryption.ts'
 import { invalidArgument, OssError } from './errors.ts'
 import { readPageSize } from './listing.ts'
 import { isBucketAcl, readStorageClass, xmlDate } from './metadata.ts'
 import type { BucketAcl, BucketRecord, ObjectRecord, StorageClass, Tags } from './records.ts'
-import type { OssRequest } from './request.ts'
+import { checkBucketName, type OssRequest } from './request.ts'
 import { BUCKET_TAGS, readTags } from './tags.ts'
 
 /** Name of the bucket that a bucket or object operation is about; `detect` has chosen the operation by its presence. */
@@ -53,19 +53,6 @@ export const listBuckets: Operation = {
         },
       }),
     )
-  },
-}
-
-/** There are none, and none can be made. */
-export const listLiveChannel: Operation = {
-  action: 'oss:ListLiveChannel',
-  run(context) {
-    const { request, store } = context
-    store.bucket(bucketOf(context))
-    const Prefix = request.param('prefix') ?? ''
-    const Marker = request.param('marker') ?? ''
-    const MaxKeys = readPageSize(request, 'max-keys', 100)
-    return xmlReply(writeXml('ListLiveChannelResult', { Prefix, Marker, MaxKeys, IsTruncated: false, NextMarker: '' }))
   },
 }
 
@@ -120,28 +107,33 @@ export const putBucket: Operation = {
   action: 'oss:PutBucket',
   async run(context) {
     const { request, store } = context
-    const name = bucketOf(context)
+    const name = checkBucketName(bucketOf(context))
     const acl = readBucketAcl(request)
+    const encryption = readEncryption(request)
     const { storageClass, redundancy } = await readConfiguration(context)
     const existing = store.findBucket(name)
     if (existing && storageClass && storageClass !== (existing.storageClass ?? 'Standard')) {
-      throw new OssError('BucketAlreadyExists', { BucketName: name })
+      const message = "Cannot modify existing bucket's storage class."
+      throw new OssError('BucketAlreadyExists', { BucketName: name }, message)
     }
     const made = { createdAt: context.now(), acl: acl ?? 'private', cors: [] } as const
     await store.createBucket(name, {
       ...made,
       ...(storageClass && { storageClass }),
       ...(redundancy && { redundancy }),
+      ...(encryption && { settings: { encryption: encryptionDocument(encryption) } }),
     })
     if (existing && acl) await changeAcl(context, acl)
     return { status: 200, headers: [['Location', `/${name}`]] }
   },
 }
 
-async function readConfiguration({ request }: Context) {
+async function readConfiguration({ request, region }: Context) {
   const body = await readOptionalXmlBody(request, 'CreateBucketConfiguration')
   const storageClass = body?.value('StorageClass')?.trim() || request.header('x-oss-storage-class')
   const redundancy = body?.value('DataRedundancyType')?.trim() || 'LRS'
+  const location = body?.value('LocationConstraint')?.trim() || `oss-${region}`
+  if (location !== `oss-${region}`) throw new OssError('InvalidLocationConstraint', { Location: location.slice(0, 64) })
   if (redundancy !== 'LRS' && redundancy !== 'ZRS') throw new OssError('MalformedXML')
   return {
     storageClass: readStorageClass(storageClass),
@@ -228,7 +220,7 @@ export const getBucketStat: Operation = {
         Storage: sum(objects),
         ObjectCount: objects.length,
         MultipartUploadCount: uploads.length,
-        LiveChannelCount: 0,
+        LiveChannelCount: store.channels.count(bucket),
         LastModifiedTime: Math.floor(now() / 1000),
         ...Object.assign({}, ...ofClass),
         MultipartPartCount: uploads.reduce((total, upload) => total + store.uploads.parts(upload).length, 0),
@@ -264,7 +256,8 @@ export const putBucketAcl: Operation = {
     const acl = readBucketAcl(context.request)
     if (acl === undefined) throw new OssError('MissingArgument', { ArgumentName: 'x-oss-acl' })
     // As the service does it, this also makes a bucket that is not there.
-    await context.store.createBucket(bucketOf(context), { createdAt: context.now(), acl: 'private', cors: [] })
+    const name = checkBucketName(bucketOf(context))
+    await context.store.createBucket(name, { createdAt: context.now(), acl: 'private', cors: [] })
     await changeAcl(context, acl)
     return { status: 200 }
   },

@@ -106,8 +106,13 @@ export function bucketVerdict(
 ): 'allow' | 'deny' | 'silent' {
   const policy = bucket?.settings?.policy
   if (policy === undefined) return 'silent'
+  return verdict(policy, request, (principal) => isNamed(principal, caller))
+}
+
+/** Whether a principal of a policy is or includes the caller. */
+export function isNamed(principal: string, caller: Identity | undefined): boolean {
   const name = nameOf(caller)
-  return verdict(policy, request, (principal) => principal === '*' || (name !== '' && matchesGlob(principal, name)))
+  return principal === '*' || (name !== '' && matchesGlob(principal, name))
 }
 
 function nameOf(caller: Identity | undefined): string {

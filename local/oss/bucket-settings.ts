@@ -4,11 +4,15 @@ import { readXmlBody } from './bodies.ts'
 import { bucketOf } from './bucket-operations.ts'
 import { type Context, type Operation, type Reply, xmlReply } from './context.ts'
 import { OssError, type OssErrorCode } from './errors.ts'
+import { checkLimits, limitsOf } from './flow-control.ts'
 import {
   type CheckSetting,
+  checkCallbackPolicy,
+  checkCapacity,
   checkEncryptionRule,
   checkLifecycle,
   checkLogging,
+  checkOverwriteRules,
   checkReferer,
   checkTagging,
   checkWebsite,
@@ -57,8 +61,54 @@ const SETTINGS = {
     parameter: 'website',
     root: 'WebsiteConfiguration',
     check: checkWebsite,
+    keep: withRedirectTypes,
     missing: 'NoSuchWebsiteConfiguration',
     actions: { put: 'PutBucketWebsite', get: 'GetBucketWebsite', delete: 'DeleteBucketWebsite' },
+  },
+  qos: {
+    parameter: 'qos',
+    root: 'BucketUserQos',
+    check: checkCapacity,
+    missing: { document: writeXml('BucketUserQos', { StorageCapacity: -1 }) },
+    actions: { put: 'PutBucketQos', get: 'GetBucketQos' },
+  },
+  qosInfo: {
+    parameter: 'qosInfo',
+    root: 'QoSConfiguration',
+    check: checkLimits,
+    keep: withAllLimits,
+    missing: 'NoSuchBucketQosInfo',
+    actions: { put: 'PutBucketQosInfo', get: 'GetBucketQosInfo', delete: 'DeleteBucketQosInfo' },
+  },
+  callbackPolicy: {
+    parameter: 'callbackPolicy',
+    root: 'BucketCallbackPolicy',
+    check: checkCallbackPolicy,
+    missing: 'NoSuchBucketCallbackPolicy',
+    actions: { put: 'PutBucketPolicy', get: 'GetBucketPolicy', delete: 'DeleteBucketPolicy' },
+  },
+  overwriteConfig: {
+    parameter: 'overwriteConfig',
+    root: 'OverwriteConfiguration',
+    check: checkOverwriteRules,
+    keep: named,
+    missing: 'NoSuchBucketOverwriteConfig',
+    actions: {
+      put: 'PutBucketOverwriteConfig',
+      get: 'GetBucketOverwriteConfig',
+      delete: 'DeleteBucketOverwriteConfig',
+    },
+  },
+  userDefinedLogFieldsConfig: {
+    parameter: 'userDefinedLogFieldsConfig',
+    root: 'UserDefinedLogFieldsConfiguration',
+    check: (document) => void document,
+    missing: 'NoSuchUserDefinedLogFieldsConfig',
+    actions: {
+      put: 'PutUserDefinedLogFieldsConfig',
+      get: 'GetUserDefinedLogFieldsConfig',
+      delete: 'DeleteUserDefinedLogFieldsConfig',
+    },
   },
   tagging: {
     parameter: 'tagging',
@@ -171,6 +221,19 @@ function named(document: XmlElement): XmlElement {
   return { ...document, children }
 }
 
+/** A rule of a website redirects to another place unless it says what else. */
+function withRedirectTypes(document: XmlElement): XmlElement {
+  const children = document.children.map(withRedirectTypes)
+  if (document.name !== 'Redirect' || document.value('RedirectType')) return { ...document, children }
+  return { ...document, children: [readXml('<RedirectType>External</RedirectType>', 'RedirectType'), ...children] }
+}
+
+/** A limit that is missing is none. */
+function withAllLimits(document: XmlElement): XmlElement {
+  const children = limitsOf(document).map(({ name, text }) => readXml(`<${name}>${text}</${name}>`, name))
+  return { ...document, children }
+}
+
 /** An empty key id is none. */
 function withoutEmpty(document: XmlElement): XmlElement {
   const children = document.children
@@ -251,4 +314,18 @@ export const SETTING_OPERATIONS = {
   PutPublicAccessBlock: put(SETTINGS.publicAccessBlock),
   GetPublicAccessBlock: get(SETTINGS.publicAccessBlock),
   DeletePublicAccessBlock: remove(SETTINGS.publicAccessBlock),
+  PutBucketStorageCapacity: put(SETTINGS.qos),
+  GetBucketStorageCapacity: get(SETTINGS.qos),
+  PutBucketQosInfo: put(SETTINGS.qosInfo),
+  GetBucketQosInfo: get(SETTINGS.qosInfo),
+  DeleteBucketQosInfo: remove(SETTINGS.qosInfo),
+  PutBucketCallbackPolicy: put(SETTINGS.callbackPolicy),
+  GetBucketCallbackPolicy: get(SETTINGS.callbackPolicy),
+  DeleteBucketCallbackPolicy: remove(SETTINGS.callbackPolicy),
+  PutBucketOverwriteConfig: put(SETTINGS.overwriteConfig),
+  GetBucketOverwriteConfig: get(SETTINGS.overwriteConfig),
+  DeleteBucketOverwriteConfig: remove(SETTINGS.overwriteConfig),
+  PutUserDefinedLogFieldsConfig: put(SETTINGS.userDefinedLogFieldsConfig),
+  GetUserDefinedLogFieldsConfig: get(SETTINGS.userDefinedLogFieldsConfig),
+  DeleteUserDefinedLogFieldsConfig: remove(SETTINGS.userDefinedLogFieldsConfig),
 } as const satisfies Record<string, Operation>

@@ -31,8 +31,9 @@ export const copyObject: Operation = {
     const { source, versionId } = readSource(context)
     if (checkConditions(source, request.header, 'x-oss-copy-source-') === 'not_modified') return { status: 304 }
     const settings = readCopySettings(context, source, name)
-    await lingerFor(source.size, request)
+    // Before it takes its time, in which the source may be replaced.
     const content = await copyContent(context, source)
+    await lingerFor(source.size, request)
     const made: ObjectRecord = { ...content, ...settings, lastModifiedAt: context.now() }
     const record = await store.putObject(name, made, overwrite)
     announce(context, 'CopyObject', name, record)

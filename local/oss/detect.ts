@@ -1,15 +1,19 @@
 import type { SETTING_OPERATIONS } from './bucket-settings.ts'
 import { OssError } from './errors.ts'
+import type { LIVE_OPERATIONS } from './live-operations.ts'
 import type { OssRequest } from './request.ts'
 
 /** Every operation that is served, by its name in the API reference. */
 export type OperationName =
   | keyof typeof SETTING_OPERATIONS
+  | keyof typeof LIVE_OPERATIONS
   | 'ListBuckets'
   | 'PostObject'
   | 'ProcessObject'
   | 'DescribeRegions'
-  | 'ListLiveChannel'
+  | 'GetUserQosInfo'
+  | 'PostAsyncFetchTask'
+  | 'GetAsyncFetchTask'
   | 'PutCname'
   | 'DeleteCname'
   | 'ListCname'
@@ -36,6 +40,7 @@ export type OperationName =
   | 'GetBucketWorm'
   | 'AppendObject'
   | 'RestoreObject'
+  | 'CleanRestoredObject'
   | 'PutObjectTagging'
   | 'GetObjectTagging'
   | 'DeleteObjectTagging'
@@ -75,12 +80,18 @@ export type OperationName =
  * without this list the service would do the plain operation and report a success that is none.
  */
 const SUB_RESOURCES = new Set(
-  `accessPoint accessPointPolicy accessmonitor acl append asyncFetch bucketArchiveDirectRead bucketInfo cname comp cors dataAccelerator delete encryption group httpsConfig img inventory inventoryId lifecycle
-  link list-type live location logging metaQuery objectInfo objectMeta partNumber policy policyStatus position
-  publicAccessBlock qos qosInfo qosRequester referer regionList regions replication replicationLocation
-  replicationProgress requestPayment resourceGroup restore rtc seal select/meta stat status style styleName symlink
-  tagging transferAcceleration uploadId uploads userDefinedLogFieldsConfig versionId versioning versions vod website worm wormExtend wormId x-oss-async-process
-  x-oss-process x-oss-select x-oss-write-get-object-response`.split(/\s+/),
+  `accessmonitor accessPoint accessPointConfigForObjectProcess accessPointForObjectProcess accessPointPolicy
+  accessPointPolicyForObjectProcess acl antiDDos append asyncFetch batchJob batchJobId batchJobPriority
+  batchJobStatus bucketAntiDDos bucketArchiveDirectRead bucketInfo cleanRestoredObject cloudboxes cname comp cors
+  dataAccelerator dataPipeline delete encryption group httpsConfig img inventory inventoryId legalHold lifecycle link
+  list-type live location logging metadataConfiguration metadataInventoryTable metadataJournalTable metaQuery
+  objectInfo objectMeta objectWorm overwriteConfig partNumber policy policyStatus position publicAccessBlock qos
+  qosInfo qosRequester quota redundancyTransition referer regionList regions replication replicationLocation
+  replicationProgress requestPayment resourceGroup restore retention rtc seal select/meta stat status style styleName
+  symlink tagging transferAcceleration uploadId uploads userDefinedLogFieldsConfig versionId versioning versions vod
+  website worm wormExtend wormId x-oss-async-process x-oss-process x-oss-select x-oss-write-get-object-response`.split(
+    /\s+/,
+  ),
 )
 
 type Rule = readonly [method: string, subResources: string, operation: OperationName]
@@ -89,6 +100,7 @@ const SERVICE_RULES: readonly Rule[] = [
   ['GET', '', 'ListBuckets'],
   ['GET', 'tagging', 'ListBuckets'],
   ['GET', 'regions', 'DescribeRegions'],
+  ['GET', 'qosInfo', 'GetUserQosInfo'],
 ]
 
 const BUCKET_RULES: readonly Rule[] = [
@@ -116,6 +128,21 @@ const BUCKET_RULES: readonly Rule[] = [
   ...setting('httpsConfig', 'PutBucketHttpsConfig', 'GetBucketHttpsConfig'),
   ...setting('resourceGroup', 'PutBucketResourceGroup', 'GetBucketResourceGroup'),
   ...setting('publicAccessBlock', 'PutPublicAccessBlock', 'GetPublicAccessBlock', 'DeletePublicAccessBlock'),
+  ...setting('qos', 'PutBucketStorageCapacity', 'GetBucketStorageCapacity'),
+  ...setting('qosInfo', 'PutBucketQosInfo', 'GetBucketQosInfo', 'DeleteBucketQosInfo'),
+  ...setting(
+    'comp=callback policy',
+    'PutBucketCallbackPolicy',
+    'GetBucketCallbackPolicy',
+    'DeleteBucketCallbackPolicy',
+  ),
+  ...setting(
+    'userDefinedLogFieldsConfig',
+    'PutUserDefinedLogFieldsConfig',
+    'GetUserDefinedLogFieldsConfig',
+    'DeleteUserDefinedLogFieldsConfig',
+  ),
+  ...setting('overwriteConfig', 'PutBucketOverwriteConfig', 'GetBucketOverwriteConfig', 'DeleteBucketOverwriteConfig'),
   ...setting('policy', 'PutBucketPolicy', 'GetBucketPolicy', 'DeleteBucketPolicy'),
   ['GET', 'policyStatus', 'GetBucketPolicyStatus'],
   ['PUT', 'versioning', 'PutBucketVersioning'],
@@ -125,6 +152,8 @@ const BUCKET_RULES: readonly Rule[] = [
   ['GET', 'inventory', 'ListBucketInventory'],
   ...setting('style styleName', 'PutStyle', 'GetStyle', 'DeleteStyle'),
   ['GET', 'style', 'ListStyle'],
+  ['POST', 'asyncFetch', 'PostAsyncFetchTask'],
+  ['GET', 'asyncFetch', 'GetAsyncFetchTask'],
   ['POST', 'worm', 'InitiateBucketWorm'],
   ['DELETE', 'worm', 'AbortBucketWorm'],
   ['GET', 'worm', 'GetBucketWorm'],
@@ -143,6 +172,12 @@ const BUCKET_RULES: readonly Rule[] = [
 
 const OBJECT_RULES: readonly Rule[] = [
   ['PUT', '', 'PutObject'],
+  ...setting('live', 'PutLiveChannel', 'GetLiveChannelInfo', 'DeleteLiveChannel'),
+  ['PUT', 'live status', 'PutLiveChannelStatus'],
+  ['GET', 'comp=stat live', 'GetLiveChannelStat'],
+  ['GET', 'comp=history live', 'GetLiveChannelHistory'],
+  ['POST', 'vod', 'PostVodPlaylist'],
+  ['GET', 'vod', 'GetVodPlaylist'],
   ['GET', '', 'GetObject'],
   ['GET', 'x-oss-process', 'GetObject'],
   ['POST', 'x-oss-process', 'ProcessObject'],
@@ -151,7 +186,9 @@ const OBJECT_RULES: readonly Rule[] = [
   ['HEAD', 'objectMeta', 'GetObjectMeta'],
   ['GET', 'objectMeta', 'GetObjectMeta'],
   ['POST', 'append position', 'AppendObject'],
+  ['POST', 'append', 'AppendObject'],
   ['POST', 'restore', 'RestoreObject'],
+  ['POST', 'cleanRestoredObject', 'CleanRestoredObject'],
   ...setting('tagging', 'PutObjectTagging', 'GetObjectTagging', 'DeleteObjectTagging'),
   ['PUT', 'acl', 'PutObjectAcl'],
   ['GET', 'acl', 'GetObjectAcl'],
@@ -188,6 +225,7 @@ const VERSIONED = new Set<OperationName>([
   'GetObjectAcl',
   'GetSymlink',
   'RestoreObject',
+  'CleanRestoredObject',
   'PutObjectTagging',
   'GetObjectTagging',
   'DeleteObjectTagging',

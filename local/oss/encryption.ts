@@ -1,4 +1,4 @@
-import { readXml } from '../wire/xml.ts'
+import { readXml, writeXml } from '../wire/xml.ts'
 import { invalidArgument, OssError } from './errors.ts'
 import type { BucketRecord, Encryption } from './records.ts'
 import type { OssRequest } from './request.ts'
@@ -53,6 +53,12 @@ export function defaultEncryption(bucket: BucketRecord | undefined): Encryption 
   const dataAlgorithm = rule?.value('KMSDataEncryption')
   const algorithm = rule?.value('SSEAlgorithm') ?? 'AES256'
   return { algorithm, ...(keyId && { keyId }), ...(dataAlgorithm && { dataAlgorithm }) }
+}
+
+/** The setting that makes a bucket encrypt so. */
+export function encryptionDocument({ algorithm, keyId, dataAlgorithm }: Encryption): string {
+  const rule = { SSEAlgorithm: algorithm, KMSMasterKeyID: keyId, KMSDataEncryption: dataAlgorithm }
+  return writeXml('ServerSideEncryptionRule', { ApplyServerSideEncryptionByDefault: rule })
 }
 
 /** How an answer tells it. */

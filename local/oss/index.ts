@@ -2,8 +2,8 @@
  * A local Object Storage Service over its own wire protocol.
  *
  * State of 2026-11. Nothing here has been run against the real service; what is known of it comes from its documentation,
- * from what ali-oss 6.23 sends and expects, from the suites of the SDKs for Go and Python, and from the published vectors of the
- * signatures.
+ * from what ali-oss 6.23 sends and expects, from the suites of the vendor's SDKs (Go, Python, Java, Node, PHP, C++ and C, old and
+ * new), and from the published vectors of the signatures.
  *
  * Differs by design
  * - Paths may carry the bucket (`/bucket/key`), which the service refuses on its own domains.
@@ -16,7 +16,12 @@
  * - A copy keeps type and ETag of its source, but for an appendable one, which becomes normal; there is no limit of size.
  * - Encryption at rest is told by every answer and not done: the bytes lie on this disk as they came.
  * - Lifecycle rules, logging, inventories, transfer acceleration, access monitoring, the TLS versions of httpsConfig and
- *   the payer of requests are checked, kept and given back; nothing acts on them.
+ *   the payer of requests, flow control (qosInfo), callback policies and fields of logs are checked, kept and given back;
+ *   nothing acts on them.
+ * - The bucket `oss` belongs to another account, as the suites rely on, unless this folder has it already.
+ * - Live channels are kept and told; nobody can stream to them, so they are never live and have nothing to make playlists of.
+ * - A fetch (asyncFetch) is tried once, follows no redirections and ends as failed with the process; private addresses are
+ *   refused as for callbacks.
  * - A domain is bound to a bucket without a look at who owns it.
  * - Restoring takes one minute for Archive and the longest documented time of its tier for the colder classes, by the
  *   local clock.
@@ -28,8 +33,9 @@
  * - What processing makes of an image differs in its bytes: another library decodes, scales and encodes.
  *
  * Missing, and answered with 501 NotImplemented
- * - select, live channels (the list of them is empty), replication, metadata queries, asynchronous fetches, access points,
- *   flow control of buckets (qosInfo), tokens and certificates of bound domains.
+ * - select, replication and its time control, changes of redundancy, metadata queries and tables, access points, batch jobs,
+ *   data pipelines, protection against attacks (antiDDos), retention and holds of single objects, quotas (`quota`; `qos` is
+ *   there), resource pools and vectors, tokens and certificates of bound domains, the ACL authenticated-read.
  * - signatures over the body in chunks: refused as an invalid x-oss-content-sha256; the service has none either.
  * - processing: format/heic and reading HEIC, hls/sign, document previews, blur of faces, x-oss-async-process.
  *
@@ -37,7 +43,11 @@
  * - The codes of what is refused in lifecycle rules, tags, inventories and policies beyond those that the suites of the
  *   vendor's SDKs name; when a key of KMS does not exist; what deleting a marker-only key by a marker answers; how several
  *   Referer patterns match; ETags of appendable objects, which only differ when the bytes do; the code for a prefix of
- *   ListBuckets that begins no name.
+ *   ListBuckets that begins no name; QuotaExceeded, NoSuchBucketQosInfo, NoSuchBucketCallbackPolicy, NoSuchAsyncFetchTask and
+ *   NoSuchUserDefinedLogFieldsConfig; what rules against overwriting do to a bucket with versions (nothing) and to appends.
+ * - Where the suites contradict each other: GetBucketStat tells the time of the last change (Go v2), not 0 (Python v2), and
+ *   processing looks at the version that is named, not at the current one (C++).
+ * - That a missing bucket goes before an unknown key id, but not before a wrong signature.
  * - Messages and numbers of InvalidPolicyDocument and of InvalidArgument for callbacks beyond those that the error pages
  *   quote, what JSON variables without a value become (""), and which callbackBody is refused for its variables.
  * - Which resizings limit_1 leaves alone, one-sided fill and pad, errors of images that are too large, of snapshots from
@@ -53,7 +63,7 @@ import type { Credentials, Identity } from '../wire/credentials.ts'
 import { type LocalServer, listen, type SocketShape } from '../wire/http.ts'
 import { ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'
 import type { ObjectEvent } from '../wire/object-event.ts'
-import { type Action, authorizer } from './access.ts'
+import { type Action, authorizer, refuseForeign, refuseMissing } from './access.ts'
 import type { DiskHook } from './blobs.ts'
 import { checkCorsRule } from './bucket-cors.ts'
 import { bucketOfDomain } from './bucket-domains.ts'
@@ -171,11 +181,12 @@ async function serve(
 
 async function answer(asked: OssRequest, store: Store, options: Running): Promise<Reply> {
   if (asked.method === 'OPTIONS') return preflight(asked, store)
-  const { request, caller } = isForm(asked) ? { request: asked, caller: undefined } : identify(asked, options)
+  const { request, caller } = isForm(asked) ? { request: asked, caller: undefined } : identify(asked, store, options)
   const name = detect(request)
   const operation = OPERATIONS[name]
   const context = contextOf(request, caller, store, options)
   const { bucket, key } = request
+  refuseForeign(request, name, store)
   checkReferer(request, store)
   if (operation.action) {
     const versionId = request.param('versionId')
@@ -192,10 +203,15 @@ async function answer(asked: OssRequest, store: Store, options: Running): Promis
 }
 
 /** Who asks, and for what: a signature may show that the bucket stands in the request twice. */
-function identify(request: OssRequest, options: Running): { request: OssRequest; caller: Identity | undefined } {
+function identify(
+  request: OssRequest,
+  store: Store,
+  options: Running,
+): { request: OssRequest; caller: Identity | undefined } {
   try {
     return { request, caller: authenticate(request, options) }
   } catch (error) {
+    if (error instanceof OssError && error.code === 'InvalidAccessKeyId') refuseMissing(request, detect(request), store)
     const other = error instanceof OssError && error.code === 'SignatureDoesNotMatch' && withoutRepeatedBucket(request)
     if (!other) throw error
     return { request: other, caller: authenticate(other, options) }

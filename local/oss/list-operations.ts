@@ -2,7 +2,7 @@ import { writeXml, type XmlFields } from '../wire/xml.ts'
 import { bucketOf, owner } from './bucket-operations.ts'
 import { type Context, type Operation, xmlReply } from './context.ts'
 import { invalidArgument } from './errors.ts'
-import { checkListText, justAfter, listPage, nameEncoder, type Page, readPageSize } from './listing.ts'
+import { checkListText, type Entry, justAfter, listPage, nameEncoder, type Page, readPageSize } from './listing.ts'
 import { quoted, xmlDate } from './metadata.ts'
 import { restorationState } from './restoration.ts'
 import type { ListedObject } from './store.ts'
@@ -130,6 +130,7 @@ export const listMultipartUploads: Operation = {
     const prefix = checkListText(request, 'prefix')
     const delimiter = checkListText(request, 'delimiter')
     const page = uploadsAfter(context, { prefix, delimiter, max }, keyMarker, uploadMarker)
+    const last = page.last ?? lastOf(page)
     const encode = nameEncoder(request)
     return xmlReply(
       writeXml('ListMultipartUploadsResult', {
@@ -137,8 +138,9 @@ export const listMultipartUploads: Operation = {
         EncodingType: request.param('encoding-type') || undefined,
         KeyMarker: encode(keyMarker),
         UploadIdMarker: uploadMarker,
-        NextKeyMarker: page.last && encode(nameOf(page.last)),
-        NextUploadIdMarker: page.last && ('row' in page.last ? page.last.row.uploadId : ''),
+        // Told after the last page too, as the suite of the SDK for Java wants it.
+        NextKeyMarker: last && encode(nameOf(last)),
+        NextUploadIdMarker: last && ('row' in last ? last.row.uploadId : ''),
         Delimiter: encode(delimiter),
         Prefix: encode(prefix),
         MaxUploads: max,
@@ -153,6 +155,15 @@ export const listMultipartUploads: Operation = {
       }),
     )
   },
+}
+
+/** The entry at the end of a page, be it an upload or a group of them. */
+function lastOf({ rows, prefixes }: Page<ListedUpload>): Entry<ListedUpload> | undefined {
+  const row = rows.at(-1)
+  const prefix = prefixes.at(-1)
+  if (row === undefined) return prefix === undefined ? undefined : { prefix }
+  const isRow = prefix === undefined || Buffer.compare(Buffer.from(prefix), Buffer.from(row.key)) < 0
+  return isRow ? { row } : { prefix }
 }
 
 function uploadsAfter(context: Context, query: ListQuery, keyMarker: string, uploadMarker: string): Page<ListedUpload> {

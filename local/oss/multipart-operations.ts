@@ -124,7 +124,7 @@ export const completeMultipartUpload: Operation = {
     const encode = nameEncoder(request)
     const document = {
       EncodingType: request.param('encoding-type') || undefined,
-      Location: `http://${request.header('host') ?? 'localhost'}${request.message.url?.split('?')[0] ?? '/'}`,
+      Location: locationOf(request),
       Bucket: name.bucket,
       Key: encode(name.key),
       ETag: quoted(record.eTag),
@@ -132,6 +132,13 @@ export const completeMultipartUpload: Operation = {
     const headers = [...writtenHeaders(record), ...versionHeaders(context, name, record)]
     return xmlReply(writeXml('CompleteMultipartUploadResult', document), headers)
   },
+}
+
+/** Where the object is, with its name as it is and not encoded. */
+function locationOf({ header, bucket, key, message }: OssRequest): string {
+  const host = header('host') ?? 'localhost'
+  const inPath = message.url?.startsWith(`/${bucket}/`) && !host.startsWith(`${bucket}.`)
+  return `http://${host}/${inPath ? `${bucket}/` : ''}${key ?? ''}`
 }
 
 interface WantedPart {

@@ -1,14 +1,17 @@
 import { storeBody } from './bodies.ts'
 import { bucketOf } from './bucket-operations.ts'
+import { settingOf } from './bucket-settings.ts'
 import { type ByteRange, checkConditions, readRange } from './conditions.ts'
 import type { Content, Context, Operation, Reply } from './context.ts'
 import type { Headers } from './cors.ts'
 import { encryptionHeaders } from './encryption.ts'
 import { invalidArgument, OssError } from './errors.ts'
 import { contentTypeOf, describeObject, overrideHeaders, quoted, readSettings, userMetaOf } from './metadata.ts'
-import type { ObjectRecord, VersionName } from './records.ts'
+import { isProtected } from './overwrite-rules.ts'
+import type { BucketRecord, ObjectRecord, VersionName } from './records.ts'
 import type { OssRequest } from './request.ts'
 import { checkReadable, restorationState } from './restoration.ts'
+import type { Store } from './store.ts'
 import type { ObjectName } from './tables.ts'
 import { type Overwrite, sequenceOf, versionIdOf } from './versions.ts'
 
@@ -58,11 +61,28 @@ export function versionHeaders({ store }: Context, name: ObjectName, version: Ve
 }
 
 /** Whether the request may replace an object; looks before a body is read, and the store looks again when it writes. */
-export function readOverwrite({ request, store }: Context, name: ObjectName): Overwrite {
-  const { versioning } = store.bucket(name.bucket)
-  const forbidden = request.header('x-oss-forbid-overwrite')?.toLowerCase() === 'true' && versioning === undefined
+export function readOverwrite(context: Context, name: ObjectName): Overwrite {
+  const { request, store } = context
+  const bucket = store.bucket(name.bucket)
+  refuseFull(bucket, name.bucket, store)
+  const { versioning } = bucket
+  const asked = request.header('x-oss-forbid-overwrite')?.toLowerCase() === 'true'
+  const forbidden = (asked || isProtected(context, name)) && versioning === undefined
   if (forbidden && store.findObject(name) !== undefined) throw new OssError('FileAlreadyExists')
   return forbidden ? 'forbidden' : 'allowed'
+}
+
+const GIGABYTE = 1024 ** 3
+
+/** A bucket may be given a capacity, which is looked at before something is added. */
+function refuseFull({ settings }: BucketRecord, bucket: string, store: Store): void {
+  const capacity = Number(settingOf(settings, 'qos')?.value('StorageCapacity') ?? -1)
+  if (capacity < 0) return
+  let stored = 0
+  for (const { version } of store.versions(bucket, '', Buffer.alloc(0))) {
+    if (version.type !== 'DeleteMarker') stored += version.size
+  }
+  if (stored >= capacity * GIGABYTE) throw new OssError('QuotaExceeded')
 }
 
 /** Tells whoever listens that an object is there. */
@@ -131,7 +151,8 @@ export const getObject: Operation = {
     const range = readRange(request.header('range'), request.header('x-oss-range-behavior'), record.size)
     const { start, end } = range ?? { start: 0, end: record.size - 1 }
     const body = openContent(context, record, { start, end })
-    if (range === undefined && isCompressed(request, record)) return compressed(headers, body)
+    if (range === undefined && isCompressed(request, record))
+      return { status: 200, headers: compressedHeaders(headers), body, gzip: true }
     if (range === undefined) return { status: 200, headers, body }
     return { status: 206, headers: [...headers, ['Content-Range', `bytes ${start}-${end}/${record.size}`]], body }
   },
@@ -157,9 +178,9 @@ function isCompressed(request: OssRequest, record: ObjectRecord): boolean {
 }
 
 /** The ETag and the sum are those of other bytes. */
-function compressed(headers: Headers, body: Content): Reply {
+function compressedHeaders(headers: Headers): Headers {
   const kept = headers.filter(([name]) => !['ETag', 'Content-MD5', 'Accept-Ranges'].includes(name))
-  return { status: 200, headers: [...kept, ['Vary', 'Accept-Encoding']], body, gzip: true }
+  return [...kept, ['Content-Encoding', 'gzip'], ['Vary', 'Accept-Encoding']]
 }
 
 /** Pins the blobs in the same turn in which the record was read, so that nothing can remove them in between. */
@@ -184,6 +205,7 @@ export const headObject: Operation = {
     const described = [...describeObject(record), ...describeVersion(context, name, record)]
     const headers = overrideHeaders(described, context.request, context.caller !== undefined)
     if (checkConditions(record, context.request.header) === 'not_modified') return notModified(record)
+    if (isCompressed(context.request, record)) return { status: 200, headers: compressedHeaders(headers), gzip: true }
     return { status: 200, headers: [...headers, ['Content-Length', String(record.size)]] }
   },
 }

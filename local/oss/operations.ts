@@ -11,7 +11,6 @@ import {
   getBucketStat,
   headBucket,
   listBuckets,
-  listLiveChannel,
   putBucket,
   putBucketAcl,
 } from './bucket-operations.ts'
@@ -22,7 +21,10 @@ import type { Operation } from './context.ts'
 import { copyObject, uploadPartCopy } from './copy-operations.ts'
 import { deleteMultipleObjects, deleteObject } from './delete-operations.ts'
 import type { OperationName } from './detect.ts'
+import { getAsyncFetchTask, postAsyncFetchTask } from './fetch-operations.ts'
+import { getUserQosInfo } from './flow-control.ts'
 import { listMultipartUploads, listObjects, listObjectsV2 } from './list-operations.ts'
+import { LIVE_OPERATIONS } from './live-operations.ts'
 import {
   abortMultipartUpload,
   completeMultipartUpload,
@@ -43,7 +45,7 @@ import {
 import { getObject, getObjectMeta, headObject, putObject } from './object-operations.ts'
 import { postObject } from './post/post-object.ts'
 import { processObject, withProcessing } from './process/process.ts'
-import { restoreObject } from './restore-operations.ts'
+import { cleanRestoredObject, restoreObject } from './restore-operations.ts'
 import { getSymlink, putSymlink } from './symlink-operations.ts'
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './tagging-operations.ts'
 import { getBucketVersioning, listObjectVersions, putBucketVersioning } from './version-operations.ts'
@@ -61,7 +63,10 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   ...SETTING_OPERATIONS,
   ListBuckets: listBuckets,
   DescribeRegions: describeRegions,
-  ListLiveChannel: listLiveChannel,
+  GetUserQosInfo: getUserQosInfo,
+  PostAsyncFetchTask: postAsyncFetchTask,
+  GetAsyncFetchTask: getAsyncFetchTask,
+  ...LIVE_OPERATIONS,
   PutCname: putCname,
   DeleteCname: deleteCname,
   ListCname: listCname,
@@ -88,6 +93,7 @@ export const OPERATIONS: Readonly<Record<OperationName, Operation>> = {
   GetBucketWorm: getBucketWorm,
   AppendObject: appendObject,
   RestoreObject: restoreObject,
+  CleanRestoredObject: cleanRestoredObject,
   PutObjectTagging: putObjectTagging,
   GetObjectTagging: getObjectTagging,
   DeleteObjectTagging: deleteObjectTagging,

@@ -113,3 +113,37 @@ export interface PartRecord {
   readonly blobs: readonly Blob[]
   readonly lastModifiedAt: number
 }
+
+/** A live channel: what is to become of a stream that nobody sends yet. */
+export interface ChannelRecord {
+  readonly description: string
+  readonly status: 'enabled' | 'disabled'
+  readonly fragDuration: number
+  readonly fragCount: number
+  readonly playlistName: string
+  readonly snapshot?: ChannelSnapshot
+  readonly lastModifiedAt: number
+}
+
+/** Where pictures of a live channel are to go. */
+export interface ChannelSnapshot {
+  readonly roleName: string
+  readonly destBucket: string
+  readonly notifyTopic: string
+  readonly interval: number
+}
+
+/** An object that is, was or could not be brought from a URL. */
+export interface FetchRecord {
+  readonly url: string
+  readonly object: string
+  readonly host?: string
+  readonly contentMd5?: string
+  /** As it was sent, in base64. */
+  readonly callback?: string
+  readonly storageClass?: string
+  /** An object that is there already is left as it is. */
+  readonly ignoreSameKey: boolean
+  readonly state: 'Running' | 'Success' | 'Failed' | 'FetchSuccessCallbackFailed'
+  readonly error: string
+}

@@ -94,11 +94,16 @@ function readResource(
   const named = VIRTUAL_HOST.exec(domain)?.[1] ?? boundTo(domain)
   // Not the URL class: it would fold `..`, which is part of a key like any other text.
   const rest = path.startsWith('/') ? path.slice(1) : path
-  if (named !== undefined) return { bucket: checkBucketName(named), key: readKey(rest) }
+  if (named !== undefined) return { bucket: checkAddressedName(named), key: readKey(rest) }
   if (rest === '') return { bucket: undefined, key: undefined }
   const slash = rest.indexOf('/')
   const bucket = slash < 0 ? rest : rest.slice(0, slash)
-  return { bucket: checkBucketName(bucket), key: slash < 0 ? undefined : readKey(rest.slice(slash + 1)) }
+  return { bucket: checkAddressedName(bucket), key: slash < 0 ? undefined : readKey(rest.slice(slash + 1)) }
+}
+
+/** Buckets of the first years could have an underscore in their names: one that is missing, not one that cannot be. */
+function checkAddressedName(name: string): string {
+  return checkBucketName(name.replaceAll('_', '-')) && name
 }
 
 /** 3 to 63 lower-case letters, digits and hyphens, no hyphen at either end. */
@@ -131,7 +136,7 @@ export function decodeKey(encoded: string): string {
   try {
     return decodeURIComponent(encoded.replaceAll('+', ' '))
   } catch {
-    throw new OssError('InvalidObjectName', { ObjectName: encoded.slice(0, 64) })
+    throw new OssError('InvalidArgument', {}, 'The characters encoding must be utf-8.')
   }
 }
 

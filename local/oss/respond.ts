@@ -30,13 +30,12 @@ export async function respond(response: ServerResponse, reply: Reply, headers: H
   }
   // As bytes: Node encodes headers like a body that is text, which would double the UTF-8 in user metadata.
   const bytes = Buffer.from(body ?? '')
-  const bare = reply.status === 204 || reply.status === 304 || response.hasHeader('Content-Length')
+  const bare = reply.gzip || reply.status === 204 || reply.status === 304 || response.hasHeader('Content-Length')
   if (!bare) response.setHeader('Content-Length', bytes.length)
   response.end(bytes)
 }
 
 async function sendCompressed(body: Content, response: ServerResponse): Promise<void> {
-  response.setHeader('Content-Encoding', 'gzip')
   const gzip = createGzip()
   const flowing = pipeline(gzip, response)
   // Whoever has gone away is noticed below; until then the failure would count as unhandled.

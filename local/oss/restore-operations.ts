@@ -39,6 +39,27 @@ export const restoreObject: Operation = {
   },
 }
 
+/**
+ * Ends the time in which a restored object can be read.
+ * https://www.alibabacloud.com/help/en/oss/developer-reference/cleanrestoredobject
+ */
+export const cleanRestoredObject: Operation = {
+  action: 'oss:CleanRestoredObject',
+  async run(context) {
+    const name = objectOf(context)
+    const versionId = versionOf(context)
+    existingObject(context, name, versionId)
+    const record = await context.store.changeObject(name, versionId, (old) => {
+      if (!isArchived(old)) throw new OssError('OperationNotSupported')
+      const state = restorationState(old, context.now())
+      if (old.restoration === undefined || state === undefined) throw new OssError('ArchiveRestoreFileStale')
+      if (state === 'ongoing-request="true"') throw new OssError('ArchiveRestoreNotFinished')
+      return { restoration: { ...old.restoration, expiresAt: context.now() } }
+    })
+    return { status: 200, headers: versionHeaders(context, name, record) }
+  },
+}
+
 /** An object that is readable stays so; only the end of that is moved. */
 function restoration(old: ObjectRecord, document: XmlElement | undefined, now: number): Restoration {
   const rules = ARCHIVES[old.storageClass]

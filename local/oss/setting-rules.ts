@@ -91,7 +91,32 @@ export const checkWebsite: CheckSetting = (document) => {
   if (rules.length > MAX_ROUTING_RULES) throw malformed(`at most ${MAX_ROUTING_RULES} RoutingRule`)
   for (const rule of rules) {
     if (!/^[1-9]\d*$/.test(required(rule, 'RuleNumber'))) throw malformed('RuleNumber must be a positive integer')
-    oneOf(child(rule, 'Redirect'), 'RedirectType', ['Mirror', 'External', 'Internal', 'AliCDN'])
+    checkRedirect(rule)
+  }
+}
+
+function checkRedirect(rule: XmlElement): void {
+  const redirect = child(rule, 'Redirect')
+  if (!redirect.value('RedirectType')) return
+  const type = oneOf(redirect, 'RedirectType', ['Mirror', 'External', 'Internal', 'AliCDN'])
+  const status = rule.all('Condition')[0]?.value('HttpErrorCodeReturnedEquals')?.trim() ?? ''
+  if (type !== 'Mirror' || status === '404') return
+  throw invalidArgument('HttpErrorCodeReturnedEquals', status.slice(0, 64), 'Only what is missing is mirrored.')
+}
+
+/** How much a bucket may hold, in GB; -1 is no limit. */
+export const checkCapacity: CheckSetting = (document) => {
+  const text = required(document, 'StorageCapacity')
+  if (!/^(?:-1|\d{1,15})$/.test(text)) throw invalidArgument('StorageCapacity', text.slice(0, 64), 'Invalid capacity.')
+}
+
+/** https://help.aliyun.com/zh/oss/developer-reference/putbucketcallbackpolicy */
+export const checkCallbackPolicy: CheckSetting = (document) => {
+  const items = document.all('PolicyItem')
+  if (items.length === 0) throw malformed('a PolicyItem is expected')
+  for (const item of items) {
+    required(item, 'PolicyName')
+    required(item, 'Callback')
   }
 }
 
@@ -176,4 +201,23 @@ export const checkInventory: CheckSetting = (document) => {
   for (const name of ['AccountId', 'RoleArn']) child(target, name)
   if (!/^acs:oss:::[a-z0-9-]+$/.test(required(target, 'Bucket'))) throw malformed('Bucket must be acs:oss:::NAME')
   if ((target.all('Encryption')[0]?.children.length ?? 0) > 1) throw malformed('one Encryption is expected')
+}
+
+/** https://www.alibabacloud.com/help/en/oss/developer-reference/putbucketoverwriteconfig */
+export const checkOverwriteRules: CheckSetting = (document) => {
+  const rules = document.all('Rule')
+  if (rules.length === 0 || rules.length > 100) throw malformed('1 to 100 Rule are expected')
+  for (const rule of rules) {
+    oneOf(rule, 'Action', ['forbid'])
+    checkEnd(rule, 'Prefix')
+    checkEnd(rule, 'Suffix')
+  }
+  const ids = rules.map((rule) => rule.value('ID')).filter((id) => id)
+  if (new Set(ids).size < ids.length) throw invalidArgument('ID', '', 'The rules must have different IDs.')
+}
+
+function checkEnd(rule: XmlElement, name: 'Prefix' | 'Suffix'): void {
+  if (rule.all(name).length > 1) throw malformed(`one ${name} is expected`)
+  const text = rule.value(name) ?? ''
+  if (text.length > 1023) throw invalidArgument(name, text.slice(0, 64), `The ${name} is too long.`)
 }

@@ -7,13 +7,17 @@ import type { OssRequest } from './request.ts'
  * Text here is latin1 on purpose: header values are the bytes on the wire, and the resource is turned into the same.
  */
 const SIGNED_PARAMETERS = new Set(
-  `accessmonitor acl append asyncFetch bucketArchiveDirectRead bucketInfo callback callback-var cname comp
-  continuation-token cors delete encryption endTime group httpsConfig img inventory inventoryId lifecycle link live
-  location logging metaQuery objectInfo objectMeta partNumber policy policyStatus position publicAccessBlock qos qosInfo
-  referer regionList regions replication replicationLocation replicationProgress requestPayment resourceGroup
-  response-cache-control response-content-disposition response-content-encoding response-content-language
-  response-content-type response-expires restore rtc security-token sequential startTime stat status style styleName
-  symlink tagging transferAcceleration uploadId uploads versionId versioning versions vod website worm wormExtend wormId
+  `accessmonitor accessPointConfigForObjectProcess accessPointForObjectProcess accessPointPolicyForObjectProcess acl
+  antiDDos append asyncFetch batchJob batchJobId batchJobPriority batchJobStatus bucketAntiDDos
+  bucketArchiveDirectRead bucketInfo callback callback-var cleanRestoredObject cloudboxes cname comp
+  continuation-token cors dataPipeline delete encryption endTime group httpsConfig img inventory inventoryId
+  legalHold lifecycle link live location logging metadataConfiguration metadataInventoryTable metadataJournalTable
+  metaQuery objectInfo objectMeta objectWorm overwriteConfig partNumber policy policyStatus position
+  publicAccessBlock qos qosInfo quota redundancyTransition referer regionList regions replication replicationLocation
+  replicationProgress requestPayment resourceGroup response-cache-control response-content-disposition
+  response-content-encoding response-content-language response-content-type response-expires restore retention rtc
+  security-token sequential startTime stat status style styleName symlink tagging transferAcceleration uploadId
+  uploads userDefinedLogFieldsConfig versionId versioning versions vod website worm wormExtend wormId
   x-oss-ac-forward-allow x-oss-ac-source-ip x-oss-ac-subnet-mask x-oss-ac-vpc-id x-oss-async-process x-oss-process
   x-oss-request-payer x-oss-traffic-limit x-oss-write-get-object-response`.split(/\s+/),
 )

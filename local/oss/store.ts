@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { type Blob, type Blobs, type DiskHook, openBlobs } from './blobs.ts'
+import { type Channels, openChannels } from './channels.ts'
 import { OssError } from './errors.ts'
+import { type Fetches, forgetFetches, openFetches } from './fetches.ts'
 import type { BucketRecord, ObjectRecord } from './records.ts'
 import {
   bucketKey,
@@ -44,6 +46,8 @@ export interface ListedObject {
 export interface Store {
   readonly blobs: Blobs
   readonly uploads: Uploads
+  readonly channels: Channels
+  readonly fetches: Fetches
   /** The bucket, or NoSuchBucket. */
   bucket(name: string): BucketRecord
   findBucket(name: string): BucketRecord | undefined
@@ -84,15 +88,19 @@ export interface Store {
 
 /** Opens the store in a folder of its own and removes what a crash left over. */
 export async function openStore(dir: string, disk?: DiskHook): Promise<Store> {
-  const blobs = openBlobs(join(dir, 'blobs'), disk)
   const tables = openTables(dir)
+  const blobs = openBlobs(join(dir, 'blobs'), disk, tables.flushed)
   await blobs.keepOnly(referencedBlobs(tables))
+  const fetches = openFetches(tables)
   return {
     blobs,
     uploads: openUploads(tables, blobs),
+    channels: openChannels(tables),
+    fetches,
     ...bucketStore(tables),
     ...objectStore(tables, blobs),
     async close() {
+      await fetches.close()
       await blobs.settled()
       await tables.close()
     },
@@ -112,7 +120,9 @@ function referencedBlobs(tables: Tables): ReadonlySet<string> {
 function bucketStore(tables: Tables) {
   const isEmpty = (bucket: string) => {
     const range = { ...bucketRange(bucket, '', Buffer.alloc(0)), limit: 1 }
-    return [tables.objects, tables.versions, tables.uploads].every((table) => table.getKeysCount(range) === 0)
+    return [tables.objects, tables.versions, tables.uploads, tables.channels].every(
+      (table) => table.getKeysCount(range) === 0,
+    )
   }
   return {
     bucket: (name: string) => existingBucket(tables, name),
@@ -131,6 +141,7 @@ function bucketStore(tables: Tables) {
       tables.transaction(() => {
         existingBucket(tables, name)
         if (!isEmpty(name)) throw new OssError('BucketNotEmpty', { BucketName: name })
+        forgetFetches(tables, name)
         void tables.buckets.remove(bucketKey(name))
       }),
   }

@@ -1,7 +1,15 @@
 import { join } from 'node:path'
 import { type Database, open } from 'lmdb'
 import { OssError } from './errors.ts'
-import type { BucketRecord, DeleteMarker, ObjectRecord, PartRecord, UploadRecord } from './records.ts'
+import type {
+  BucketRecord,
+  ChannelRecord,
+  DeleteMarker,
+  FetchRecord,
+  ObjectRecord,
+  PartRecord,
+  UploadRecord,
+} from './records.ts'
 
 /** Names one object. */
 export interface ObjectName {
@@ -23,8 +31,14 @@ export interface Tables {
   readonly versions: Database<ObjectRecord | DeleteMarker, Buffer>
   readonly uploads: Database<UploadRecord, Buffer>
   readonly parts: Database<PartRecord, Buffer>
+  /** Live channels, by the keys of objects. */
+  readonly channels: Database<ChannelRecord, Buffer>
+  /** Fetches by bucket and id. */
+  readonly fetches: Database<FetchRecord, Buffer>
   /** Runs in one write transaction, after everything written before; must throw before its first write or not at all. */
   transaction<Result>(action: () => Result): Promise<Result>
+  /** Resolves when everything committed so far is on the disk. */
+  flushed(): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -39,7 +53,10 @@ export function openTables(dir: string): Tables {
     versions: root.openDB({ name: 'versions', keyEncoding: 'binary' }),
     uploads: root.openDB({ name: 'uploads', keyEncoding: 'binary' }),
     parts: root.openDB({ name: 'parts', keyEncoding: 'binary' }),
+    channels: root.openDB({ name: 'channels', keyEncoding: 'binary' }),
+    fetches: root.openDB({ name: 'fetches', keyEncoding: 'binary' }),
     transaction: (action) => root.transaction(action),
+    flushed: async () => await root.flushed,
     close: () => root.close(),
   }
 }

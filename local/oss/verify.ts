@@ -244,8 +244,12 @@ export function readCredential(
   region: string,
 ): { readonly accessKeyId: string; readonly scope: ScopeV4 } {
   const [accessKeyId, date, given, product, terminator, ...rest] = text.split('/')
-  const complete = accessKeyId && date && product === 'oss' && terminator === 'aliyun_v4_request' && rest.length === 0
+  const complete = accessKeyId && date && product && terminator === 'aliyun_v4_request' && rest.length === 0
   if (!complete) throw invalidArgument('Credential', text.slice(0, 128), 'The credential scope is invalid.')
+  if (product !== 'oss') {
+    const details = { ArgumentName: 'Credential', ArgumentValue: text.slice(0, 128), EC: '0002-00000227' }
+    throw new OssError('InvalidArgument', details, 'Invalid signing product in Authorization header.')
+  }
   if (given !== region) throw invalidArgument('Credential', text.slice(0, 128), `The signing region must be ${region}.`)
   return { accessKeyId, scope: { date, region } }
 }

@@ -60,7 +60,9 @@ export function place(tables: Tables, name: ObjectName, record: ObjectRecord): P
     void tables.objects.put(objectKey(name), record)
     return { result: record, dropped: old?.blobs ?? [] }
   }
-  const { versionId, sequence, nameless } = nextVersion(tables, name, bucket, record.lastModifiedAt)
+  // What can still grow is never a version of its own.
+  const unnamed = bucket.versioning === 'Suspended' || record.type === 'Appendable'
+  const { versionId, sequence, nameless } = nextVersion(tables, name, unnamed, record.lastModifiedAt)
   const result = { ...record, versionId, sequence }
   if (nameless) forget(tables, name, nameless)
   if (old && !same(old, nameless)) keep(tables, name, old)
@@ -77,7 +79,7 @@ export function bury(tables: Tables, name: ObjectName, at: number): Placed<Remov
     if (old) void tables.objects.remove(objectKey(name))
     return { result: { marker: false, gone: old }, dropped: old?.blobs ?? [] }
   }
-  const { versionId, sequence, nameless } = nextVersion(tables, name, bucket, at)
+  const { versionId, sequence, nameless } = nextVersion(tables, name, bucket.versioning === 'Suspended', at)
   if (nameless) forget(tables, name, nameless)
   if (old && !same(old, nameless)) keep(tables, name, old)
   if (old) void tables.objects.remove(objectKey(name))
@@ -154,13 +156,12 @@ export function* listVersions(tables: Tables, bucket: string, prefix: string, fr
 const SEQUENCE_BYTES = 15
 
 /** In a bucket that keeps no more versions, the one without a name gives way. */
-function nextVersion(tables: Tables, name: ObjectName, bucket: BucketRecord, at: number) {
+function nextVersion(tables: Tables, name: ObjectName, unnamed: boolean, at: number) {
   const latest = lookUp(tables, name)
   // Clocks may stand still or go back; the order of versions must not.
   const sequence = Math.max(Math.floor(at) * 1024, (latest?.sequence ?? 0) + 1)
-  const suspended = bucket.versioning === 'Suspended'
-  const versionId = suspended ? 'null' : newVersionId(sequence)
-  return { versionId, sequence, nameless: suspended ? lookUp(tables, name, 'null') : undefined }
+  const versionId = unnamed ? 'null' : newVersionId(sequence)
+  return { versionId, sequence, nameless: unnamed ? lookUp(tables, name, 'null') : undefined }
 }
 
 /** Of the versions of one key. */

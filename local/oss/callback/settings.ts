@@ -119,8 +119,8 @@ function readUrl(text: string, refuse: Refuse): URL {
 
 const PRIVATE = /^(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|0\.)/
 
-/** As on the service, private addresses are not called back; this machine's own are, or nothing could be tried locally. */
-function isForbidden(hostname: string): boolean {
+/** As on the service, private addresses are not called; this machine's own are, or nothing could be tried locally. */
+export function isForbidden(hostname: string): boolean {
   if (!PRIVATE.test(hostname)) return false
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   return !own.some(({ address }) => address === hostname)

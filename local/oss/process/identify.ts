@@ -25,6 +25,9 @@ const FORMATS: Readonly<Record<string, ImageFormat>> = {
   avif: 'avif',
 }
 
+/** Of an image that is worked on, in all its frames. https://help.aliyun.com/en/oss/user-guide/0040-00000012 */
+export const MAX_PIXELS = 250_000_000
+
 /** The library that works on images; loaded when the first one comes. */
 export async function loadSharp() {
   return (await import('sharp')).default

@@ -1,7 +1,7 @@
 import type { Sharp } from 'sharp'
 import { OssError } from '../errors.ts'
 import { decodeBmp, encodeBmp } from './bmp.ts'
-import { type ImageFacts, type ImageFormat, identifyImage, loadSharp } from './identify.ts'
+import { type ImageFacts, type ImageFormat, identifyImage, loadSharp, MAX_PIXELS } from './identify.ts'
 import { averageHue, imageInfo, withoutDensity } from './info.ts'
 import { type Action, ActionParameters, invalidValue, onlyInteger } from './parse.ts'
 import { type Picture, readResize, readStep, type Step } from './steps.ts'
@@ -15,18 +15,18 @@ export interface Processed {
 
 const MAX_BYTES = 20 * 1024 * 1024
 const MAX_SIDE = 30_000
-const MAX_PIXELS = 250_000_000
 
 /** Refuses what is too large to be worked on, before it is read. https://help.aliyun.com/zh/oss/user-guide/overview-17 */
 export function checkImageBytes(bytes: number): void {
   if (bytes > MAX_BYTES) throw new OssError('ImageTooLarge', { MaxSizeAllowed: MAX_BYTES })
 }
 
-/** Does the actions of an `image/` processing one after the other. */
+/** Does the actions of an `image/` processing one after the other; begins no further one once the signal is aborted. */
 export async function processImage(
   bytes: Buffer,
   actions: readonly Action[],
   readImage: ReadImage,
+  signal: AbortSignal,
 ): Promise<Processed> {
   const [first] = actions
   if (first === undefined) throw new OssError('InvalidArgument', {}, 'The processing names no operation.')
@@ -41,7 +41,7 @@ export async function processImage(
   const animated = facts.frames > 1 && plan.resizings !== undefined && (format === 'gif' || format === 'webp')
   return animated
     ? await processFrames(bytes, facts, plan.resizings ?? [], format, plan)
-    : await processStill(bytes, facts, plan.steps, format, plan)
+    : await processStill(bytes, facts, plan.steps, format, plan, signal)
 }
 
 function json(text: string): Processed {
@@ -113,10 +113,13 @@ async function processStill(
   steps: readonly Step[],
   format: ImageFormat,
   encoding: Encoding,
+  signal: AbortSignal,
 ): Promise<Processed> {
   try {
     let picture = await openPicture(bytes, facts)
     for (const step of steps) {
+      // A short URL can ask for hours of work on a large image.
+      if (signal.aborted) throw new OssError('InternalError')
       const change = await step(picture)
       if (change) picture = await settle(change.work, change.orientation ?? picture.orientation)
     }

@@ -1,6 +1,6 @@
 import { OssError } from '../errors.ts'
 import { readExif } from './exif.ts'
-import { identifyImage, loadSharp } from './identify.ts'
+import { identifyImage, loadSharp, MAX_PIXELS } from './identify.ts'
 
 /** What `image/info` answers. https://help.aliyun.com/zh/oss/user-guide/query-the-exif-data-of-an-image */
 export async function imageInfo(bytes: Buffer): Promise<string> {
@@ -47,6 +47,10 @@ export function withoutDensity(jpeg: Buffer): Buffer {
 
 /** What `image/average-hue` answers. https://help.aliyun.com/zh/oss/user-guide/query-the-average-tone-of-an-image */
 export async function averageHue(bytes: Buffer): Promise<string> {
+  const facts = await identifyImage(bytes)
+  // The library could draw more than the service calls an image.
+  if (facts === undefined) throw new OssError('BadRequest')
+  if (facts.width * facts.height > MAX_PIXELS) throw new OssError('ImageTooLarge')
   const sharp = await loadSharp()
   const { data } = await sharp(bytes)
     .toColourspace('srgb')

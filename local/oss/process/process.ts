@@ -40,6 +40,8 @@ export function withProcessing(operation: Operation): Operation {
 export const processObject: Operation = {
   action: 'oss:PostProcessTask',
   async run(context) {
+    const asked = context.request.param('x-oss-process') ?? ''
+    if (/^(?:csv|json)\//.test(asked)) throw new OssError('NotImplemented', { Parameters: asked.slice(0, 64) })
     const text = readBody(await readSmallBody(context.request))
     if (text === '') throw new OssError('InvalidRequest', {}, 'The process instruction is empty.')
     const [process = '', save, ...others] = text.split('|')
@@ -131,6 +133,8 @@ async function processSource(
   return { source, processed }
 }
 
+const IMAGE_TIMEOUT_MS = 60_000
+
 async function processImageOf(
   context: Context,
   actions: readonly Action[],
@@ -146,7 +150,8 @@ async function processImageOf(
     context.processing.run(client, async () => {
       const source = await readObject(context, name, headers)
       if (source.status !== 200) return { source, processed: undefined }
-      return { source, processed: await processImage(await collectImage(source), actions, readImage) }
+      const signal = AbortSignal.any([client, AbortSignal.timeout(IMAGE_TIMEOUT_MS)])
+      return { source, processed: await processImage(await collectImage(source), actions, readImage, signal) }
     }),
   )
 }

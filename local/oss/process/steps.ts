@@ -51,14 +51,22 @@ export function readResize(action: Action): (size: Size) => Resizing | undefined
     throw parameters.missing('w, h, l, s or p')
   }
   return (size) => {
-    if (percent !== undefined) return { ...scaled(size, percent / 100), fit: 'fill', background }
+    if (percent !== undefined) return { ...refuseHuge(scaled(size, percent / 100)), fit: 'fill', background }
     const wide = size.width >= size.height
     const width = asked.w ?? (wide ? asked.l : asked.s)
     const height = asked.h ?? (wide ? asked.s : asked.l)
     const target = targetOf(mode, size, width, height)
     const grows = target.width > size.width || target.height > size.height
-    return grows && !mayGrow ? undefined : { ...target, background }
+    return grows && !mayGrow ? undefined : { ...refuseHuge(target), background }
   }
+}
+
+const MAX_RESIZED_PIXELS = 16_777_216
+
+/** https://help.aliyun.com/en/oss/user-guide/0040-00000007 */
+function refuseHuge<Target extends Size>(target: Target): Target {
+  if (target.width * target.height <= MAX_RESIZED_PIXELS) return target
+  throw new OssError('ImageTooLarge', { EC: '0040-00000007' })
 }
 
 function targetOf(mode: (typeof MODES)[number], size: Size, width: number | undefined, height: number | undefined) {

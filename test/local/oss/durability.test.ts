@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { openBlobs } from '../../../local/oss/blobs.ts'
 import { BUCKET, type OpenOss, openOss } from './open.ts'
 
 let oss: OpenOss
@@ -101,4 +102,23 @@ test('a port that is taken is an error that says so', async () => {
   const options = { host: '127.0.0.1', region: 'cn-hangzhou', credentials, now: Date.now }
   const second = startOss({ ...options, port: service.port, dataDir: join(dir, 'second') })
   await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' })
+})
+
+test('the file of what was displaced goes only when the index on the disk names it no more', async () => {
+  const dir = join(oss.dir, 'apart')
+  let flush = () => {}
+  const flushed = new Promise<void>((resolve) => {
+    flush = resolve
+  })
+  const blobs = openBlobs(dir, undefined, () => flushed)
+  async function* body() {
+    yield Buffer.from('content')
+  }
+  const stored = await blobs.write(body(), () => {}, 100)
+  const held = async () => (await readdir(dir, { recursive: true })).filter((name) => /[0-9a-f]{24}$/.test(name))
+  blobs.drop(stored.blobs)
+  expect(await held()).toHaveLength(1)
+  flush()
+  await blobs.settled()
+  expect(await held()).toEqual([])
 })

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { OssError } from '../../../local/oss/errors.ts'
 import { encodeBmp } from '../../../local/oss/process/bmp.ts'
+import { processImage } from '../../../local/oss/process/image.ts'
 import { BUCKET, type OpenOss, openOss } from './open.ts'
 import { send, signedV1 } from './raw.ts'
 
@@ -96,6 +98,13 @@ describe('image/resize', () => {
   ])('%s makes it %i by %i', async (parameters, width, height) => {
     expect(await shape(`image/resize,${parameters}`)).toEqual({ width, height, format: 'png' })
   })
+
+  test.each(['m_fixed,w_5000,h_5000,limit_0', 'w_6000,limit_0', 'm_pad,w_16384,h_1025,limit_0'])(
+    '%s is more than the service draws',
+    async (parameters) => {
+      expect(await refusal(`image/resize,${parameters}`)).toMatchObject({ status: 400, code: 'ImageTooLarge' })
+    },
+  )
 
   test('pads with white or the colour that is asked for, and fills from the middle', async () => {
     expect(await pixel('image/resize,m_pad,w_100,h_100', 50, 2)).toEqual(WHITE)
@@ -299,6 +308,22 @@ describe('image/info', () => {
 })
 
 describe('a processing', () => {
+  test('goes no further when its client has gone or its time is over', async () => {
+    const gone = new AbortController()
+    const done: string[] = []
+    const readMark = async (key: string) => {
+      done.push(key)
+      gone.abort()
+      return photo
+    }
+    const marks = ['one', 'two'].map((key) => ({
+      name: 'watermark',
+      parameters: [`image_${Buffer.from(key).toString('base64url')}`, 'P_10'],
+    }))
+    await expect(processImage(photo, marks, readMark, gone.signal)).rejects.toThrow(OssError)
+    expect(done).toEqual(['one'])
+  })
+
   test('answers the ETag of its source, and neither sums nor length of it', async () => {
     const { headers, bytes } = await processed('image/resize,w_10')
     const source = (await oss.client('V4').head('photo.png')).res.headers as Record<string, string>
@@ -381,6 +406,8 @@ describe('a processing', () => {
 
   test('of something that is no image, is broken or too large is refused', async () => {
     const client = oss.client('V4')
+    await client.put('drawing.svg', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'))
+    expect(await refusal('image/average-hue', 'drawing.svg')).toMatchObject({ status: 400, code: 'BadRequest' })
     expect(await refusal('image/resize,w_10', 'text.txt')).toMatchObject({ status: 400, code: 'BadRequest' })
     expect(await refusal('image/info', 'text.txt')).toMatchObject({ status: 400, code: 'BadRequest' })
     await client.put('broken.png', photo.subarray(0, 300))

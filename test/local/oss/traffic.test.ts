@@ -93,6 +93,17 @@ describe('x-oss-traffic-limit', () => {
     expect(res.headers).toMatchObject({ 'x-oss-qos-delay-time': expect.stringMatching(/^\d+$/) })
   })
 
+  test.concurrent('of a copy leaves it whole when the source is replaced meanwhile', async () => {
+    const client = oss.client('V4')
+    const [first, second] = [SECOND, Buffer.alloc(SECOND.length, 'y')]
+    await client.put('replaced', first)
+    const copying = client.copy('copy-of-replaced', 'replaced', { headers: limited() })
+    await client.put('replaced', second)
+    await copying
+    const { content } = await client.get('copy-of-replaced')
+    expect([first, second].some((bytes) => bytes.equals(content as Buffer))).toBe(true)
+  })
+
   test('leaves what came before a client that goes away in peace', async () => {
     const abort = new AbortController()
     const url = oss.client('V1').signatureUrl('source', { trafficLimit: 245_760 } as never)
