@@ -23,9 +23,14 @@ const MAC_BYTES = 16
 
 /** Session tokens: id, time of issue, and a MAC over both and the playback, so that handing one out writes no row. */
 export function playSessions(secret: string): PlaySessions {
-  const key = deriveKey(secret, 'play-session')
+  // Derived with the first session: the first use of HKDF takes longer than all that a redirect does.
+  let derived: Buffer | undefined
+  const key = () => {
+    derived ??= deriveKey(secret, 'play-session')
+    return derived
+  }
   const mac = (playbackId: string, id: string, issued: string) =>
-    createHmac('sha256', key).update(`${playbackId}\n${id}\n${issued}`).digest().subarray(0, MAC_BYTES)
+    createHmac('sha256', key()).update(`${playbackId}\n${id}\n${issued}`).digest().subarray(0, MAC_BYTES)
   return {
     issue(playbackId, id, nowMs) {
       const issued = nowMs.toString(36)
