@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -94,7 +95,7 @@ export async function startServices(around: Surroundings, running: Teardown) {
       ossEndpoint: oss.url,
       notifier: mns,
       tools: () => findTools(home, env),
-      watch: watchTools(running),
+      watch: watchTools(running, env),
     }),
   )
   /** Once Function Compute is up: what has happened until then. */
@@ -105,14 +106,19 @@ export async function startServices(around: Surroundings, running: Teardown) {
 }
 
 /** Kills what is told of when this process dies without doing it itself; costs a process from the first one on. */
-function watchTools(running: Teardown): Watch {
+function watchTools(running: Teardown, env: Surroundings['env']): Watch {
   let reaper: Reaper | undefined
   running.add(async () => reaper?.close())
-  return (pid) => {
+  return () => {
     const watching = reaper ?? startReaper(reaperPath())
     reaper = watching
-    watching.add({ pid, instanceId: `mps-${pid}` })
-    return () => watching.remove(pid)
+    const instanceId = `mps-${randomUUID()}`
+    watching.add({ instanceId })
+    return {
+      env: { ...env, FC_INSTANCE_ID: instanceId },
+      started: (pid) => watching.add({ instanceId, pid }),
+      ended: () => watching.remove(instanceId),
+    }
   }
 }
 

@@ -79,6 +79,7 @@ export function startProcess(
   options: Pick<SpawnOptions, 'stdio' | 'serialization'>,
 ): StartedProcess {
   const { id, codeDir, environment, reaper } = setup
+  reaper.add({ instanceId: id })
   const child = spawn(command ?? '', args, { ...options, cwd: codeDir, env: environment, detached: true })
   const { pid } = child
   const exited = new Promise<void>((resolve) => {
@@ -91,7 +92,10 @@ export function startProcess(
   for (const stream of [child.stdout, child.stderr]) {
     if (stream) createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', setup.log)
   }
-  if (pid === undefined) return { child, pid: 0, exited, kill() {}, isUsable: () => false }
+  if (pid === undefined) {
+    reaper.remove(id)
+    return { child, pid: 0, exited, kill() {}, isUsable: () => false }
+  }
   reaper.add({ pid, instanceId: id })
   let usable = true
   const kill = () => {
@@ -101,7 +105,7 @@ export function startProcess(
   void exited.then(() => {
     // The process may have ended by itself and left children behind.
     kill()
-    reaper.remove(pid)
+    reaper.remove(id)
   })
   return { child, pid, exited, kill, isUsable: () => usable }
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * @typedef {{ readonly pid: number, readonly instanceId: string }} Root
+ * @typedef {{ readonly pid?: number, readonly instanceId: string }} Root
  * @typedef {{ pid: number, ppid: number, group: number, environment?: string }} Row
  */
 
@@ -33,7 +33,7 @@ export function killTrees(roots, spared = []) {
  */
 function descendants(roots) {
   const table = processTable()
-  const family = new Set(roots.map(({ pid }) => pid))
+  const family = new Set(roots.flatMap(({ pid }) => pid ?? []))
   const marks = roots.map(({ instanceId }) => `FC_INSTANCE_ID=${instanceId}`)
   /** @param {Row} row */
   const belongs = (row) => family.has(row.pid) || family.has(row.ppid) || family.has(row.group) || hasMark(row, marks)

@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 
-/** Knows every running instance and kills them all should this process die without doing it itself. */
+/**
+ * Knows what this process has started and kills all of it should this process die without doing it itself. What carries
+ * its id as FC_INSTANCE_ID is told of before it is started, and again once it has a pid, which systems without /proc need.
+ */
 export interface Reaper {
-  add(instance: { pid: number; instanceId: string }): void
-  remove(pid: number): void
+  add(started: { instanceId: string; pid?: number }): void
+  remove(instanceId: string): void
   close(): void
 }
 
@@ -18,8 +21,8 @@ export function startReaper(path: string): Reaper {
   pipe.unref()
   const send = (message: object) => void child.stdin.write(`${JSON.stringify(message)}\n`)
   return {
-    add: (instance) => send({ add: instance }),
-    remove: (pid) => send({ remove: pid }),
+    add: (started) => send({ add: started }),
+    remove: (instanceId) => send({ remove: instanceId }),
     close: () => void child.stdin.end(),
   }
 }

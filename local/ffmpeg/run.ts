@@ -8,8 +8,15 @@ export interface RunOptions {
   readonly watch?: Watch
 }
 
-/** Is told of a process that runs, and, by what it gives back, of its end. */
-export type Watch = (pid: number) => () => void
+/** Is told of each process before it is started. */
+export type Watch = () => Watched
+
+export interface Watched {
+  /** The environment to start it with, which holds what it is found by. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  started(pid: number): void
+  ended(): void
+}
 
 /** How a program ended. */
 export interface Ended {
@@ -25,11 +32,12 @@ const LOG_CHARACTERS = 16_384
 
 /** Runs ffmpeg or ffprobe to its end; rejects only when it cannot be started. */
 export function runTool(path: string, args: readonly string[], options: RunOptions): Promise<Ended> {
-  const { signal, maxOutputBytes = DEFAULT_OUTPUT_BYTES, watch = () => () => {} } = options
+  const { signal, maxOutputBytes = DEFAULT_OUTPUT_BYTES } = options
   return new Promise((resolve, reject) => {
-    const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const watched = options.watch?.()
+    const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(watched ? { env: watched.env } : {}) })
     const kill = () => void child.kill('SIGKILL')
-    const ended = child.pid === undefined ? () => {} : watch(child.pid)
+    if (child.pid !== undefined) watched?.started(child.pid)
     const chunks: Buffer[] = []
     let bytes = 0
     let log = ''
@@ -41,9 +49,12 @@ export function runTool(path: string, args: readonly string[], options: RunOptio
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       log = (log + text).slice(-LOG_CHARACTERS)
     })
-    child.once('error', reject)
+    child.once('error', (error) => {
+      watched?.ended()
+      reject(error)
+    })
     child.once('close', (code) => {
-      ended()
+      watched?.ended()
       signal.removeEventListener('abort', kill)
       resolve({ code: code ?? undefined, output: Buffer.concat(chunks), log })
     })

@@ -91,8 +91,8 @@ describe('OSS', () => {
     ],
     ['no date', () => signedV1(keys(), { ...get, headers: { date: '' } }, '/hostile/x'), [403, 'AccessDenied']],
     ['a signature of no kind', () => ({ ...get, headers: { authorization: 'Basic eDp5' } }), [400, 'InvalidArgument']],
-    ['a path that is no UTF-8', () => signedFor('GET', '%ff%fe', '\ufffd'), [400, 'InvalidObjectName']],
-    ['half a percent code', () => signedFor('GET', '%2', '%2'), [400, 'InvalidObjectName']],
+    ['a path that is no UTF-8', () => signedFor('GET', '%ff%fe', '\ufffd'), [400, 'InvalidArgument']],
+    ['half a percent code', () => signedFor('GET', '%2', '%2'), [400, 'InvalidArgument']],
     ['a bucket called ..', () => ({ path: '/../etc/passwd' }), [400, 'InvalidBucketName']],
     ['a bucket called %2e%2e', () => ({ path: '/%2e%2e/etc/passwd' }), [400, 'InvalidBucketName']],
     [

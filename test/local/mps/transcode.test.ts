@@ -412,7 +412,7 @@ test('requests that wait for their pictures wait for each other too', async () =
   let most = 0
   const watch = () => {
     most = Math.max(most, ++running)
-    return () => void running--
+    return { env: process.env, started: () => {}, ended: () => void running-- }
   }
   const own = await openMps({ concurrency: 1, watch })
   onTestFinished(() => own.close())
