@@ -86,8 +86,8 @@ async function overwrite(path: string, at: number, bytes: Buffer): Promise<void>
 
 test('a folder is not held by a process that is over, though nobody has asked yet how it ended', async () => {
   const dataDir = await usedFolder()
-  // The shell becomes a program that never waits for its child.
-  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  // The shell becomes a program that never waits for its child, before that one ends.
+  const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
   onTestFinished(() => void parent.kill('SIGKILL'))
   const [line] = await once(parent.stdout, 'data')
   const pid = Number(String(line))
