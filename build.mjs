@@ -6,7 +6,7 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 
@@ -124,6 +124,14 @@ function report(line) {
 }
 
 /**
+ * Files of nothing but esbuild's own helpers are imported everywhere, also where none of them is used.
+ * @param {string} text @param {readonly string[]} idle names of such files
+ */
+function withoutIdleImports(text, idle) {
+  return text.replace(/^import "\.\/(?:chunks\/)?([^"/]+)";$/gm, (line, name) => (idle.includes(name) ? '' : line))
+}
+
+/**
  * `node:module` takes two milliseconds to load, which a cold start would pay for nothing in most files. The lines stay
  * where the map has them.
  * @param {string} text
@@ -152,11 +160,15 @@ async function buildTarget(esbuild, target) {
     write: false,
   })
   await rm(stampPath(target.name), { force: true })
+  const idle = Object.entries(result.metafile.outputs).flatMap(([path, { inputs }]) =>
+    Object.keys(inputs).length === 0 ? [basename(path)] : [],
+  )
   /** @type {string[]} */
   const written = []
   for (const file of result.outputFiles) {
     const path = target.name.startsWith('functions/') && file.path.endsWith('.map') ? mapPath(file.path) : file.path
-    written.push(await replaceFile(path, path.endsWith('.mjs') ? withoutIdleBanner(file.text) : file.contents))
+    const contents = path.endsWith('.mjs') ? withoutIdleBanner(withoutIdleImports(file.text, idle)) : file.contents
+    written.push(await replaceFile(path, contents))
   }
   for (const path of target.copied) {
     written.push(await replaceFile(join(folder, relative(dirname(path), path)), await readFile(join(root, path))))
