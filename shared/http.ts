@@ -1,5 +1,5 @@
 import { AppError } from './errors.ts'
-import { problemAnswer } from './plain.ts'
+import { type Answer, jsonHeaders, problemAnswer } from './plain.ts'
 
 /** JSON answers of ours whose body the adapter completes with the request id. */
 const envelopes = new WeakSet<Response>()
@@ -26,8 +26,7 @@ export function list(data: readonly unknown[], nextCursor: string | null, option
 
 /** A failure as RFC 9457 problem details. */
 export function problem(error: AppError, headers: Readonly<Record<string, string>> = {}): Response {
-  const answer = problemAnswer(error, headers)
-  return marked(new Response(JSON.stringify(answer.body), { status: answer.status, headers: answer.headers }))
+  return responseOf(problemAnswer(error, headers))
 }
 
 /** The JSON body of a request; throws `invalid_json` when it is not JSON. */
@@ -41,11 +40,13 @@ export async function jsonBody(request: Pick<Request, 'text'>): Promise<unknown>
 }
 
 function envelope(body: object, type: string, options: AnswerOptions): Response {
-  const headers = { 'content-type': type, 'cache-control': 'no-store', ...options.headers }
-  return marked(new Response(JSON.stringify(body), { status: options.status ?? 200, headers }))
+  const headers = { ...jsonHeaders(type), ...options.headers }
+  return responseOf({ status: options.status ?? 200, headers, body })
 }
 
-function marked(response: Response): Response {
+/** An answer whose body still lacks its request id, as the platform's own class. */
+export function responseOf({ status, headers, body }: Answer & { readonly body: object }): Response {
+  const response = new Response(JSON.stringify(body), { status, headers })
   envelopes.add(response)
   return response
 }

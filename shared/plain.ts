@@ -44,7 +44,7 @@ export interface PlainApp<Deps> {
   post(path: string, handler: PlainHandler<Deps>): void
 }
 
-const METHODS = ['GET', 'POST']
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 /** Several routes as one; an unknown path is `not_found`, another method is answered 405 with `Allow`. */
 export function plainRoutes<Deps>(
@@ -58,14 +58,18 @@ export function plainRoutes<Deps>(
   return async (request, deps) => {
     const [matches, stash] = router.match(request.method === 'HEAD' ? 'GET' : request.method, request.path)
     const [first] = matches
-    if (!first) return unmatched(request.path, (method, path) => router.match(method, path)[0].length > 0)
+    if (!first) return unmatched((method) => router.match(method, request.path)[0].length > 0)
     const [handler, found] = first
     return handler(request, deps, decoded(found, stash))
   }
 }
 
-function unmatched(path: string, matches: (method: string, path: string) => boolean): Answer {
-  const allowed = METHODS.filter((method) => matches(method, path)).flatMap((m) => (m === 'GET' ? [m, 'HEAD'] : [m]))
+/**
+ * The answer of a router that has no route: 405 with `Allow` where the path has other methods, or else throws
+ * `not_found`. HEAD is served by the GET route.
+ */
+export function unmatched(matches: (method: string) => boolean): ReturnType<typeof problemAnswer> {
+  const allowed = METHODS.filter((method) => matches(method === 'HEAD' ? 'GET' : method))
   if (allowed.length === 0) throw new AppError('not_found', 'No such path')
   const allow = allowed.join(', ')
   return problemAnswer(new AppError('method_not_allowed', `Expected ${allow}`), { allow })
@@ -105,7 +109,8 @@ export function problemAnswer(
   return { status, headers: { ...jsonHeaders('application/problem+json'), ...headersFor(status), ...headers }, body }
 }
 
-function jsonHeaders(type: string): Record<string, string> {
+/** Of an answer that nothing keeps. */
+export function jsonHeaders(type: string): Record<string, string> {
   return { 'content-type': type, 'cache-control': 'no-store' }
 }
 

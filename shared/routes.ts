@@ -1,11 +1,9 @@
 import { Hono } from 'hono'
-import { AppError } from './errors.ts'
-import { problem } from './http.ts'
+import { responseOf } from './http.ts'
+import { unmatched } from './plain.ts'
 
 /** A hono application whose bindings (`c.env`) are the route's dependencies. */
 export type Routes<Deps extends object> = Hono<{ Bindings: Deps }>
-
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 /**
  * Several routes as one: errors pass through to the adapter, an unknown path is `not_found`, and a known path with another
@@ -20,14 +18,7 @@ export function routes<Deps extends object>(
     throw error
   })
   app.notFound((c) => {
-    const allowed = METHODS.filter((method) => matches(app, method, c.req.path))
-    if (allowed.length === 0) throw new AppError('not_found', 'No such path')
-    return problem(new AppError('method_not_allowed', `Expected ${allowed.join(', ')}`), { allow: allowed.join(', ') })
+    return responseOf(unmatched((method) => app.router.match(method, c.req.path)[0].length > 0))
   })
   return async (request, deps) => app.fetch(request, deps)
-}
-
-/** HEAD is served by the GET route. */
-function matches<Deps extends object>(app: Routes<Deps>, method: string, path: string): boolean {
-  return app.router.match(method === 'HEAD' ? 'GET' : method, path)[0].length > 0
 }

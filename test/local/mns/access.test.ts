@@ -8,7 +8,7 @@ let mns: OpenMns
 
 beforeAll(async () => {
   mns = await openMns()
-  await mns.client.createQueue('work')
+  await mns.client.createQueue('jobs')
 })
 afterAll(() => mns.close())
 
@@ -28,11 +28,11 @@ async function send(headers: Readonly<Record<string, string | undefined>>, body 
   const date = new Date().toUTCString()
   const digest = Buffer.from(createHash('md5').update(body).digest('hex')).toString('base64')
   const all = { date, 'content-type': 'text/xml', 'content-md5': digest, 'x-mns-version': '2015-06-06', ...headers }
-  const text = `GET\n${all['content-md5']}\n${all['content-type']}\n${all.date}\nx-mns-version:${all['x-mns-version']}\n/queues/work`
+  const text = `GET\n${all['content-md5']}\n${all['content-type']}\n${all.date}\nx-mns-version:${all['x-mns-version']}\n/queues/jobs`
   const signature = createHmac('sha1', ACCOUNT.accessKeySecret).update(text).digest('base64')
   const signed = { authorization: `MNS ${ACCOUNT.accessKeyId}:${signature}`, ...all }
   const given = Object.entries(signed).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  return answerOf(await fetch(`${mns.url}/queues/work`, { headers: given }))
+  return answerOf(await fetch(`${mns.url}/queues/jobs`, { headers: given }))
 }
 
 describe('a request', () => {
@@ -76,7 +76,7 @@ describe('a request', () => {
     const scope = `${time.slice(0, 8)}/cn-hangzhou/mns/aliyun_v4_request`
     const headers = { 'content-type': 'text/xml;charset=UTF-8', 'x-mns-version': '2015-06-06' }
     const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`)
-    const canonical = `GET\n/queues/work/messages\nnumofmessages=1&peekonly=true\n${lines.join('')}\n`
+    const canonical = `GET\n/queues/jobs/messages\nnumofmessages=1&peekonly=true\n${lines.join('')}\n`
     const key = scope
       .split('/')
       .reduce<Buffer>(
@@ -87,7 +87,7 @@ describe('a request', () => {
     const signature = createHmac('sha256', key).update(text).digest('hex')
     const ask = async (given: string) => {
       const authorization = `MNS4-HMAC-SHA256 Credential=${ACCOUNT.accessKeyId}/${scope},Signature=${given}`
-      const path = '/queues/work/messages?peekonly=true&numOfMessages=1'
+      const path = '/queues/jobs/messages?peekonly=true&numOfMessages=1'
       return answerOf(
         await fetch(`${mns.url}${path}`, { headers: { ...headers, authorization, date: date.toUTCString() } }),
       )
@@ -102,15 +102,15 @@ describe('a session', () => {
     const keys = session({
       Version: '1',
       Statement: [
-        { Effect: 'Allow', Action: 'mns:SendMessage', Resource: 'acs:mns:*:*:/queues/work/messages' },
+        { Effect: 'Allow', Action: 'mns:SendMessage', Resource: 'acs:mns:*:*:/queues/jobs/messages' },
         { Effect: 'Allow', Action: 'mns:Get*', Resource: '*' },
       ],
     })
     const client = mnsClient(mns.url, keys)
-    expect((await client.sendMessage('work', { MessageBody: 'x' })).code).toBe(201)
-    expect((await client.getQueueAttributes('work')).code).toBe(200)
+    expect((await client.sendMessage('jobs', { MessageBody: 'x' })).code).toBe(201)
+    expect((await client.getQueueAttributes('jobs')).code).toBe(200)
     const denied = { name: 'MNSAccessDeniedError' }
-    await expect(client.receiveMessage('work')).rejects.toMatchObject(denied)
+    await expect(client.receiveMessage('jobs')).rejects.toMatchObject(denied)
     await expect(client.sendMessage('other', { MessageBody: 'x' })).rejects.toMatchObject(denied)
     await expect(client.createQueue('mine')).rejects.toMatchObject(denied)
   })
@@ -128,7 +128,7 @@ describe('a session', () => {
   test('is nobody without its token', async () => {
     const { accessKeyId, accessKeySecret } = session()
     const client = mnsClient(mns.url, { accessKeyId, accessKeySecret })
-    await expect(client.getQueueAttributes('work')).rejects.toMatchObject({ name: 'MNSInvalidSecurityTokenError' })
+    await expect(client.getQueueAttributes('jobs')).rejects.toMatchObject({ name: 'MNSInvalidSecurityTokenError' })
   })
 })
 
@@ -146,8 +146,8 @@ test.each([
   ['PUT', '/queues/broken', ''],
   ['PUT', '/queues/broken', '<Topic/>'],
   ['PUT', '/queues/broken', '<!DOCTYPE x [<!ENTITY a "b">]><Queue>&a;</Queue>'],
-  ['POST', '/queues/work/messages', '<Message><MessageBody>x</Message>'],
-  ['POST', '/queues/work/messages', 'hello'],
+  ['POST', '/queues/jobs/messages', '<Message><MessageBody>x</Message>'],
+  ['POST', '/queues/jobs/messages', 'hello'],
 ])('%s %s with %j is no document', async (method, path, body) => {
   const { status, code } = await raw(mns.url, method, path, { body })
   expect([status, code]).toEqual([400, 'MalformedXML'])
@@ -155,5 +155,5 @@ test.each([
 
 test('a body of more than 2 MB is refused', async () => {
   const body = `<Message><MessageBody>${'x'.repeat(2_100_000)}</MessageBody></Message>`
-  expect((await raw(mns.url, 'POST', '/queues/work/messages', { body })).status).toBe(413)
+  expect((await raw(mns.url, 'POST', '/queues/jobs/messages', { body })).status).toBe(413)
 })
