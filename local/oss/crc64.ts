@@ -1,15 +1,23 @@
+import { AT, DATA_BYTES, LANE_BYTES, loadProgram } from './crc64-program.ts'
+
 /**
  * CRC-64/XZ, the checksum that OSS calls ECMA-182: reflected polynomial, all ones in and out.
  * https://help.aliyun.com/document_detail/43394.html
  */
-const POLYNOMIAL_LOW = 0xd7870f42 | 0
-const POLYNOMIAL_HIGH = 0xc96c5795 | 0
 const POLYNOMIAL = 0xc96c5795d7870f42n
+const ONES = 0xffff_ffff_ffff_ffffn
 
-/** Low and high words of eight tables of 256 entries; the last table is for the first of eight bytes. */
-const LOW = new Int32Array(2048)
-const HIGH = new Int32Array(2048)
-fillTables()
+// Parts of one upload have the same length but for the last, so one entry is enough.
+let lastShift: { readonly bytes: number; readonly factor: bigint } | undefined
+
+const program = loadProgram()
+const { buffer } = program.memory
+const memory = new Uint8Array(buffer)
+const words = new BigUint64Array(buffer, AT.words, 2048)
+const current = new BigUint64Array(buffer, AT.state, 1)
+// What a state becomes past some zeros is its product with a power of x.
+words.set(tablesOf(shiftBy(8)))
+new BigUint64Array(buffer, AT.lanes, 2048).set(tablesOf(shiftBy(LANE_BYTES)))
 
 /** Running checksum over the chunks of a stream. */
 export interface Crc64 {
@@ -17,92 +25,34 @@ export interface Crc64 {
   value(): bigint
 }
 
-/** Starts a checksum; 32-bit halves throughout, since BigInt in the loop is a hundred times slower. */
+/** Starts a checksum. */
 export function crc64(): Crc64 {
-  const state = new Int32Array([-1, -1])
+  let state = ONES
   return {
     update(chunk) {
-      // Words can only be viewed from a multiple of four on.
-      const head = Math.min((4 - (chunk.byteOffset & 3)) & 3, chunk.length)
-      const words = ((chunk.length - head) >>> 3) * 2
-      addBytes(state, chunk.subarray(0, head))
-      if (words > 0) addWords(state, new Int32Array(chunk.buffer, chunk.byteOffset + head, words))
-      addBytes(state, chunk.subarray(head + words * 4))
+      for (let at = 0; at < chunk.length; at += DATA_BYTES) state = run(state, chunk.subarray(at, at + DATA_BYTES))
     },
-    value: () => (BigInt(~at(state, 1) >>> 0) << 32n) | BigInt(~at(state, 0) >>> 0),
+    value: () => state ^ ONES,
   }
 }
 
-function addBytes(state: Int32Array, bytes: Uint8Array): void {
-  let low = at(state, 0)
-  let high = at(state, 1)
-  for (let i = 0; i < bytes.length; i++) {
-    const entry = (low ^ byteAt(bytes, i)) & 255
-    low = ((low >>> 8) | (high << 24)) ^ at(LOW, entry)
-    high = (high >>> 8) ^ at(HIGH, entry)
-  }
-  state[0] = low
-  state[1] = high
-}
-
-/** Eight bytes a turn; the machine is little-endian, as everything that Node 20 runs on here. */
-function addWords(state: Int32Array, words: Int32Array): void {
-  let low = at(state, 0)
-  let high = at(state, 1)
-  for (let i = 0; i < words.length; i += 2) {
-    low ^= at(words, i)
-    high ^= at(words, i + 1)
-    const a = 1792 | (low & 255)
-    const b = 1536 | ((low >>> 8) & 255)
-    const c = 1280 | ((low >>> 16) & 255)
-    const d = 1024 | (low >>> 24)
-    const e = 768 | (high & 255)
-    const f = 512 | ((high >>> 8) & 255)
-    const g = 256 | ((high >>> 16) & 255)
-    const h = high >>> 24
-    low = at(LOW, a) ^ at(LOW, b) ^ at(LOW, c) ^ at(LOW, d) ^ at(LOW, e) ^ at(LOW, f) ^ at(LOW, g) ^ at(LOW, h)
-    high = at(HIGH, a) ^ at(HIGH, b) ^ at(HIGH, c) ^ at(HIGH, d) ^ at(HIGH, e) ^ at(HIGH, f) ^ at(HIGH, g) ^ at(HIGH, h)
-  }
-  state[0] = low
-  state[1] = high
+/** The state after some bytes: by two lanes as long as they last, then by words, then by bytes. */
+function run(before: bigint, bytes: Uint8Array): bigint {
+  const rest = bytes.length % 8
+  const end = AT.data + bytes.length - rest
+  let at = AT.data
+  memory.set(bytes, at)
+  current[0] = before
+  for (; at + 2 * LANE_BYTES <= end; at += 2 * LANE_BYTES) program.pair(at, at + LANE_BYTES)
+  if (at < end) program.single(at, end)
+  let state = entry(current, 0)
+  for (const byte of bytes.subarray(bytes.length - rest)) state = pastByte(state ^ BigInt(byte))
+  return state
 }
 
 /** Checksum of two pieces joined, from the checksums of the pieces and the length of the second. */
 export function combineCrc64(first: bigint, second: bigint, secondBytes: number): bigint {
   return multiply(first, shiftBy(secondBytes)) ^ second
-}
-
-/** Element at an index that is known to be inside; one function for each kind of array, or the loops are half as fast. */
-function at(array: Int32Array, index: number): number {
-  return array[index] as number
-}
-
-function byteAt(array: Uint8Array, index: number): number {
-  return array[index] as number
-}
-
-function fillTables(): void {
-  for (let n = 0; n < 256; n++) {
-    let low = n
-    let high = 0
-    for (let bit = 0; bit < 8; bit++) {
-      const odd = low & 1
-      low = (low >>> 1) | (high << 31)
-      high >>>= 1
-      if (odd) {
-        low ^= POLYNOMIAL_LOW
-        high ^= POLYNOMIAL_HIGH
-      }
-    }
-    LOW[n] = low
-    HIGH[n] = high
-  }
-  for (let i = 256; i < LOW.length; i++) {
-    const low = at(LOW, i - 256)
-    const high = at(HIGH, i - 256)
-    LOW[i] = ((low >>> 8) | (high << 24)) ^ at(LOW, low & 255)
-    HIGH[i] = (high >>> 8) ^ at(HIGH, low & 255)
-  }
 }
 
 /** Product of two polynomials modulo ours; bit 63 stands for x^0, as everywhere in a reflected checksum. */
@@ -111,13 +61,14 @@ function multiply(a: bigint, b: bigint): bigint {
   let factor = b
   for (let bit = 1n << 63n; bit > 0n; bit >>= 1n) {
     if (a & bit) product ^= factor
-    factor = factor & 1n ? (factor >> 1n) ^ POLYNOMIAL : factor >> 1n
+    factor = timesX(factor)
   }
   return product
 }
 
-// Parts of one upload have the same length but for the last, so one entry is enough.
-let lastShift: { readonly bytes: number; readonly factor: bigint } | undefined
+function timesX(value: bigint): bigint {
+  return value & 1n ? (value >> 1n) ^ POLYNOMIAL : value >> 1n
+}
 
 /** x^(8 * bytes) modulo the polynomial, by squaring. */
 function shiftBy(bytes: number): bigint {
@@ -130,4 +81,31 @@ function shiftBy(bytes: number): bigint {
   }
   lastShift = { bytes, factor }
   return factor
+}
+
+/** The state past a byte of zeros; of eight bytes, only the last has no others after it, and its table is the first. */
+function pastByte(state: bigint): bigint {
+  return entry(words, Number(state & 255n)) ^ (state >> 8n)
+}
+
+/** Products of a factor with every value of each byte of a state, the last byte first. */
+function tablesOf(factor: bigint): BigUint64Array {
+  const tables = new BigUint64Array(2048)
+  for (let byte = 0; byte < 8; byte++) {
+    const first = (7 - byte) * 256
+    for (let value = 1; value < 256; value++) {
+      const rest = value & (value - 1)
+      // A sum of two products, but for the values that have one bit only.
+      tables[first + value] =
+        rest === 0
+          ? multiply(BigInt(value) << BigInt(8 * byte), factor)
+          : entry(tables, first + rest) ^ entry(tables, first + (value ^ rest))
+    }
+  }
+  return tables
+}
+
+/** Element at an index that is known to be inside. */
+function entry(array: BigUint64Array, index: number): bigint {
+  return array[index] as bigint
 }
