@@ -1,7 +1,7 @@
 import type { Courier } from '../fc/async-queue.ts'
 import type { RunningInstance } from '../fc/instances.ts'
 import type { MessageCourier } from '../mns/deliveries.ts'
-import type { DiskHook } from '../oss/blobs.ts'
+import type { DiskHook } from '../oss/receive.ts'
 import type { Clock } from '../wire/clock.ts'
 import type { SocketShape } from '../wire/http.ts'
 import { type Call, ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'

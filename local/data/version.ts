@@ -9,7 +9,7 @@ export interface Formats {
 }
 
 /** Raised with each change of what is stored that an older program would misread; 0 is what had no version file yet. */
-const FORMATS: Formats = { oldest: 0, current: 1 }
+const FORMATS: Formats = { oldest: 0, current: 2 }
 
 /** Refuses a folder whose contents this program cannot read, by the number in its file `version`. */
 export async function checkVersion(dataDir: string, { oldest, current }: Formats = FORMATS): Promise<void> {

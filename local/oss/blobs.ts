@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { constants, createReadStream, mkdirSync } from 'node:fs'
 import { copyFile, type FileHandle, link, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc64 } from './crc64.ts'
+import { type DiskHook, receive } from './receive.ts'
+import type { Tables } from './tables.ts'
 
-/** An immutable file of bytes; an object is a list of them. */
+/** Immutable bytes: a file, or an entry of the index where they are few; an object is a list of them. */
 export interface Blob {
   readonly name: string
   readonly size: number
@@ -22,15 +23,20 @@ export interface StoredBody {
 /** Where bytes are written to, with the back-pressure of a Node stream. */
 export type Sink = NodeJS.WritableStream & { readonly destroyed: boolean }
 
-/** The files that hold the bytes of objects. Keys of objects never become names of files. */
+/** What holds the bytes of objects. Keys of objects never become names of files. */
 export interface Blobs {
-  /** Stores a body durably; a body that breaks off or is refused by `accept` leaves nothing behind. */
+  /** Stores a body; one that breaks off or is refused by `accept` leaves nothing behind. */
   write(body: AsyncIterable<Uint8Array>, accept: (stored: StoredBody) => void, maxBytes: number): Promise<StoredBody>
   /** Other names for the same bytes. */
   copy(blobs: readonly Blob[]): Promise<readonly Blob[]>
-  /** Keeps the files until released, so that an overwrite does not break a download. */
+  /**
+   * Runs a change of the index that names blobs which were just written or copied; resolves when their bytes are durable.
+   * The blobs of a change that throws, which it must do before its first write, go.
+   */
+  commit<Result>(added: readonly Blob[], change: () => Result): Promise<Result>
+  /** Keeps the bytes until released, so that an overwrite does not break a download. */
   pin(blobs: readonly Blob[]): () => void
-  /** Removes files as soon as no one has them pinned. */
+  /** Removes bytes as soon as no one has them pinned. */
   drop(blobs: readonly Blob[]): void
   /** Bytes from `start` up to and including `end`. */
   read(blobs: readonly Blob[], start: number, end: number): AsyncIterable<Uint8Array>
@@ -42,35 +48,42 @@ export interface Blobs {
   settled(): Promise<void>
 }
 
-/** Called before each step of storing a body; what it throws, the step is taken to have failed with. */
-export type DiskHook = (step: 'write' | 'fsync' | 'rename') => void
-
-/** The body was longer than allowed. */
-export class BodyTooLarge extends Error {}
-
 const READ_BYTES = 256 * 1024
 
+/** Bodies up to this size stand in the index: one commit writes them and what names them, instead of a file of its own. */
+const SMALL_BYTES = 16 * 1024
+
+/** Names of files are hexadecimal. */
+const SMALL = 's'
+
 /**
- * Opens the folder of blobs and makes it where it is missing. Files are removed when `flushed` says that nothing on the
- * disk names them any more: a loss of power may undo the change that displaced them.
+ * Opens the folder of blobs and makes it where it is missing. Files are removed when nothing on the disk names them any
+ * more: a loss of power may undo the change that displaced them.
  */
-export function openBlobs(dir: string, disk?: DiskHook, flushed: () => Promise<unknown> = async () => {}): Blobs {
+export function openBlobs(
+  dir: string,
+  tables: Pick<Tables, 'small' | 'transaction' | 'flushed'>,
+  disk?: DiskHook,
+): Blobs {
   const temporary = join(dir, 'tmp')
   const shards = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, '0'))
   for (const folder of [temporary, ...shards.map((shard) => join(dir, shard))]) mkdirSync(folder, { recursive: true })
   const pins = new Map<string, number>()
   const doomed = new Set<string>()
-  const removals = new Set<Promise<void>>()
+  const removals = new Set<Promise<unknown>>()
+  /** Bytes of small blobs that no commit has taken yet. */
+  const uncommitted = new WeakMap<Blob, Buffer>()
   const newName = () => randomBytes(12).toString('hex')
   const pathOf = (name: string) => join(dir, name.slice(0, 2), name)
+  const isSmall = ({ name }: Blob) => name.startsWith(SMALL)
 
   function remove(name: string): void {
     doomed.delete(name)
-    // A file that cannot be removed now is one that nothing names: the next start tries again.
-    const removal = flushed()
-      .then(() => unlink(pathOf(name)))
-      .catch(() => {})
-      .finally(() => removals.delete(removal))
+    const gone = isSmall({ name, size: 0 })
+      ? tables.small.remove(name)
+      : tables.flushed().then(() => unlink(pathOf(name)))
+    // What cannot be removed now is something that nothing names: the next start tries again.
+    const removal = gone.catch(() => {}).finally(() => removals.delete(removal))
     removals.add(removal)
   }
 
@@ -81,29 +94,64 @@ export function openBlobs(dir: string, disk?: DiskHook, flushed: () => Promise<u
     if (doomed.has(name)) remove(name)
   }
 
-  async function* read(blobs: readonly Blob[], start: number, end: number) {
-    for (const slice of slices(blobs, start, end)) yield* streamOf(slice)
+  function drop(blobs: readonly Blob[]): void {
+    for (const { name } of blobs) {
+      if (pins.has(name)) doomed.add(name)
+      else remove(name)
+    }
   }
 
-  const streamOf = (slice: Slice): AsyncIterable<Buffer> =>
-    createReadStream(pathOf(slice.name), { start: slice.start, end: slice.end, highWaterMark: READ_BYTES })
+  function keepInMemory(bytes: Buffer): Blob {
+    const blob = { name: `${SMALL}${newName()}`, size: bytes.length }
+    uncommitted.set(blob, bytes)
+    return blob
+  }
+
+  function uncommittedBytes(blob: Blob): Buffer {
+    const bytes = uncommitted.get(blob)
+    if (bytes === undefined) throw new Error(`the bytes of ${blob.name} have not been written`)
+    return bytes
+  }
+
+  function bytesOf({ name }: { readonly name: string }): Buffer {
+    const bytes = tables.small.get(name)
+    if (bytes === undefined) throw new Error(`the bytes of ${name} are gone`)
+    return bytes
+  }
+
+  async function* read(blobs: readonly Blob[], start: number, end: number): AsyncGenerator<Uint8Array> {
+    for (const { blob, start: from, end: to } of slices(blobs, start, end)) {
+      if (isSmall(blob)) yield bytesOf(blob).subarray(from, to + 1)
+      else yield* createReadStream(pathOf(blob.name), { start: from, end: to, highWaterMark: READ_BYTES })
+    }
+  }
 
   return {
+    drop,
+    read,
     async write(body, accept, maxBytes) {
       const name = newName()
       const path = join(temporary, name)
-      const file = await open(path, 'wx')
+      let file: FileHandle | undefined
+      const openFile = async () => {
+        file = await open(path, 'wx')
+        return file
+      }
       try {
-        const stored = await receive(body, file, name, maxBytes, disk)
+        const { small, ...received } = await receive(body, { smallBytes: SMALL_BYTES, maxBytes, openFile, disk })
+        const blob = small ? keepInMemory(small) : { name, size: received.size }
+        const stored = { ...received, blobs: received.size === 0 ? [] : [blob] }
         accept(stored)
+        // One commit is all three steps of a small body.
+        if (small) disk?.('write')
         disk?.('fsync')
-        await file.sync()
+        await file?.sync()
         if (stored.size > 0) disk?.('rename')
         // Everything is on the disk, so closing takes its time beside the rest.
-        await Promise.all([file.close(), stored.size === 0 ? unlink(path) : rename(path, pathOf(name))])
+        await Promise.all([file?.close(), file && rename(path, pathOf(name))])
         return stored
       } catch (error) {
-        await file.close()
+        await file?.close()
         await rm(path, { force: true })
         throw error
       }
@@ -111,11 +159,32 @@ export function openBlobs(dir: string, disk?: DiskHook, flushed: () => Promise<u
     async copy(blobs) {
       const copies: Blob[] = []
       for (const blob of blobs) {
+        if (isSmall(blob)) {
+          copies.push(keepInMemory(bytesOf(blob)))
+          continue
+        }
         const name = newName()
         await linkOrCopy(pathOf(blob.name), pathOf(name))
         copies.push({ name, size: blob.size })
       }
       return copies
+    },
+    async commit(added, change) {
+      const small = added.filter(isSmall)
+      const result = await tables
+        .transaction(() => {
+          const entries = small.map((blob) => ({ name: blob.name, bytes: uncommittedBytes(blob) }))
+          const changed = change()
+          for (const { name, bytes } of entries) void tables.small.put(name, bytes)
+          return changed
+        })
+        .catch((error: unknown) => {
+          drop(added)
+          throw error
+        })
+      // Those of a file are on the disk already.
+      if (small.length > 0) await tables.flushed()
+      return result
     },
     pin(blobs) {
       for (const { name } of blobs) pins.set(name, (pins.get(name) ?? 0) + 1)
@@ -125,13 +194,6 @@ export function openBlobs(dir: string, disk?: DiskHook, flushed: () => Promise<u
         held = false
       }
     },
-    drop(blobs) {
-      for (const { name } of blobs) {
-        if (pins.has(name)) doomed.add(name)
-        else remove(name)
-      }
-    },
-    read,
     async send(blobs, start, end, sink) {
       for await (const chunk of read(blobs, start, end)) {
         if (sink.destroyed) return
@@ -141,88 +203,13 @@ export function openBlobs(dir: string, disk?: DiskHook, flushed: () => Promise<u
     async keepOnly(names) {
       await removeAllBut(temporary, new Set())
       for (const shard of shards) await removeAllBut(join(dir, shard), names)
+      const unnamed = [...tables.small.getKeys()].filter((name) => !names.has(name))
+      await Promise.all(unnamed.map((name) => tables.small.remove(name)))
     },
     async settled() {
       await Promise.all(removals)
     },
   }
-}
-
-/** Hashing runs while the disk writes what came before; no more than a few chunks wait in memory. */
-async function receive(
-  body: AsyncIterable<Uint8Array>,
-  file: FileHandle,
-  name: string,
-  maxBytes: number,
-  disk: DiskHook | undefined,
-): Promise<StoredBody> {
-  const md5 = createHash('md5')
-  const checksum = crc64()
-  const writer = chunkWriter(file, disk)
-  let size = 0
-  try {
-    for await (const chunk of body) {
-      size += chunk.length
-      if (size > maxBytes) throw new BodyTooLarge()
-      const full = writer.add(chunk)
-      md5.update(chunk)
-      checksum.update(chunk)
-      if (full) await writer.done()
-    }
-  } finally {
-    await writer.done()
-  }
-  return { blobs: size === 0 ? [] : [{ name, size }], size, md5: md5.digest(), crc64: checksum.value() }
-}
-
-const WAITING_BYTES = 1024 * 1024
-
-interface ChunkWriter {
-  /** Takes a chunk; true when the writer should be waited for. */
-  add(chunk: Uint8Array): boolean
-  /** Resolves when everything is written. */
-  done(): Promise<void>
-}
-
-/** Appends chunks in order; what comes while a write is under way goes with the next one. */
-function chunkWriter(file: FileHandle, disk: DiskHook | undefined): ChunkWriter {
-  let waiting: Uint8Array[] = []
-  let bytes = 0
-  let running: Promise<void> | undefined
-
-  async function run(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting
-      waiting = []
-      bytes = 0
-      disk?.('write')
-      await writeAll(file, batch)
-    }
-    running = undefined
-  }
-
-  return {
-    add(chunk) {
-      waiting.push(chunk)
-      bytes += chunk.length
-      if (running === undefined) {
-        running = run()
-        // A failure stays in the promise for whoever waits next; without this it would also count as unhandled.
-        running.catch(() => {})
-      }
-      return bytes > WAITING_BYTES
-    },
-    done: async () => await running,
-  }
-}
-
-async function writeAll(file: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
-  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-  const { bytesWritten } = await file.writev(chunks)
-  if (bytesWritten === total) return
-  // A short write is rare (a nearly full disk); the rest goes in one piece.
-  const rest = Buffer.concat(chunks).subarray(bytesWritten)
-  for (let at = 0; at < rest.length; ) at += (await file.write(rest, at)).bytesWritten
 }
 
 /** A second name costs nothing; file systems that have no links, or no more for this file, get a copy. */
@@ -237,7 +224,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 }
 
 interface Slice {
-  readonly name: string
+  readonly blob: Blob
   readonly start: number
   readonly end: number
 }
@@ -245,11 +232,11 @@ interface Slice {
 function slices(blobs: readonly Blob[], start: number, end: number): readonly Slice[] {
   const found: Slice[] = []
   let offset = 0
-  for (const { name, size } of blobs) {
+  for (const blob of blobs) {
     const from = Math.max(start - offset, 0)
-    const to = Math.min(end - offset, size - 1)
-    if (from <= to) found.push({ name, start: from, end: to })
-    offset += size
+    const to = Math.min(end - offset, blob.size - 1)
+    if (from <= to) found.push({ blob, start: from, end: to })
+    offset += blob.size
   }
   return found
 }

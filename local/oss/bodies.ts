@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { readXml, type XmlElement, XmlError } from '../wire/xml.ts'
-import { BodyTooLarge, type StoredBody } from './blobs.ts'
+import type { StoredBody } from './blobs.ts'
 import type { Context } from './context.ts'
 import { OssError } from './errors.ts'
+import { BodyTooLarge } from './receive.ts'
 import type { OssRequest } from './request.ts'
 import { limited } from './traffic.ts'
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import { type Blob, type Blobs, type DiskHook, openBlobs } from './blobs.ts'
+import { type Blob, type Blobs, openBlobs } from './blobs.ts'
 import { type Channels, openChannels } from './channels.ts'
 import { OssError } from './errors.ts'
 import { type Fetches, forgetFetches, openFetches } from './fetches.ts'
+import type { DiskHook } from './receive.ts'
 import type { BucketRecord, ObjectRecord } from './records.ts'
 import {
   bucketKey,
@@ -89,7 +90,7 @@ export interface Store {
 /** Opens the store in a folder of its own and removes what a crash left over. */
 export async function openStore(dir: string, disk?: DiskHook): Promise<Store> {
   const tables = openTables(dir)
-  const blobs = openBlobs(join(dir, 'blobs'), disk, tables.flushed)
+  const blobs = openBlobs(join(dir, 'blobs'), tables, disk)
   await blobs.keepOnly(referencedBlobs(tables))
   const fetches = openFetches(tables)
   return {
@@ -150,12 +151,9 @@ function bucketStore(tables: Tables) {
 function objectStore(tables: Tables, blobs: Blobs) {
   const findObject = (name: ObjectName) => tables.objects.get(objectKey(name))
 
-  /** Blobs that a change displaced go after it; those of a change that is refused go as well. */
+  /** Blobs that a change displaced go after it. */
   async function change<Result>(added: readonly Blob[], action: () => Placed<Result>): Promise<Result> {
-    const { result, dropped } = await tables.transaction(action).catch((error: unknown) => {
-      blobs.drop(added)
-      throw error
-    })
+    const { result, dropped } = await blobs.commit(added, action)
     blobs.drop(dropped)
     return result
   }

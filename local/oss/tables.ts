@@ -35,6 +35,8 @@ export interface Tables {
   readonly channels: Database<ChannelRecord, Buffer>
   /** Fetches by bucket and id. */
   readonly fetches: Database<FetchRecord, Buffer>
+  /** Bodies of a few kilobytes, by the names of their blobs. */
+  readonly small: Database<Buffer, string>
   /** Runs in one write transaction, after everything written before; must throw before its first write or not at all. */
   transaction<Result>(action: () => Result): Promise<Result>
   /** Resolves when everything committed so far is on the disk. */
@@ -46,7 +48,7 @@ export interface Tables {
 export function openTables(dir: string): Tables {
   // A commit survives the end of this process at once; it is flushed to the disk right after it, without being awaited,
   // as a rename would be.
-  const root = open({ path: join(dir, 'index'), maxDbs: 8 })
+  const root = open({ path: join(dir, 'index'), maxDbs: 16 })
   return {
     buckets: root.openDB({ name: 'buckets', keyEncoding: 'binary' }),
     objects: root.openDB({ name: 'objects', keyEncoding: 'binary' }),
@@ -55,6 +57,7 @@ export function openTables(dir: string): Tables {
     parts: root.openDB({ name: 'parts', keyEncoding: 'binary' }),
     channels: root.openDB({ name: 'channels', keyEncoding: 'binary' }),
     fetches: root.openDB({ name: 'fetches', keyEncoding: 'binary' }),
+    small: root.openDB({ name: 'small', encoding: 'binary' }),
     transaction: (action) => root.transaction(action),
     flushed: async () => await root.flushed,
     close: () => root.close(),

@@ -69,17 +69,12 @@ export function openUploads(tables: Tables, blobs: Blobs): Uploads {
       }
     },
     async putPart(name, number, part) {
-      const replaced = await tables
-        .transaction(() => {
-          get(name)
-          const old = tables.parts.get(partKey(name.uploadId, number))
-          void tables.parts.put(partKey(name.uploadId, number), part)
-          return old
-        })
-        .catch((error: unknown) => {
-          blobs.drop(part.blobs)
-          throw error
-        })
+      const replaced = await blobs.commit(part.blobs, () => {
+        get(name)
+        const old = tables.parts.get(partKey(name.uploadId, number))
+        void tables.parts.put(partKey(name.uploadId, number), part)
+        return old
+      })
       if (replaced) blobs.drop(replaced.blobs)
     },
     async complete(name, overwrite, build) {

@@ -31,14 +31,14 @@ async function usedFolder(): Promise<string> {
 
 test('the first start notes the format of the folder, and a folder from before there were formats opens', async () => {
   const dataDir = await usedFolder()
-  expect(await readFile(join(dataDir, 'version'), 'utf8')).toBe('1\n')
+  expect(await readFile(join(dataDir, 'version'), 'utf8')).toBe('2\n')
   await rm(join(dataDir, 'version'))
   await (await start(dataDir)).close()
-  expect(await readFile(join(dataDir, 'version'), 'utf8')).toBe('1\n')
+  expect(await readFile(join(dataDir, 'version'), 'utf8')).toBe('2\n')
 })
 
 test.each([
-  ['a newer version', '7\n', /was written by a newer version \(format 7; this one knows formats up to 1\): update/],
+  ['a newer version', '7\n', /was written by a newer version \(format 7; this one knows formats up to 2\): update/],
   ['nobody knows what', 'one\n', /version is broken: it should hold one number; .* or start with another --data/],
 ])('a folder of %s is refused and left as it was', async (_, version, message) => {
   const dataDir = await usedFolder()

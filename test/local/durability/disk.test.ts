@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import OSS from 'ali-oss'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Local, startLocal } from '../../../local/index.ts'
+import { heldIn } from '../oss/held.ts'
 import { crc64Of } from './crc64.ts'
 
 let dir: string
@@ -40,12 +41,21 @@ interface Case {
 
 const old = Buffer.from('old')
 const part = Buffer.alloc(PART, 'p')
+/** Small enough to stand in the index. */
+const small = Buffer.alloc(4000, 's')
 const large = Buffer.alloc(LARGE, 'l')
 const uploads = new Map<string, string>()
 
 const CASES: readonly Case[] = [
   { what: 'a new object', prepare: async () => {}, write: (key) => oss.put(key, large), after: large },
   { what: 'an object in place of another', prepare: stored, write: (key) => oss.put(key, large), after: large },
+  { what: 'a small object', prepare: stored, write: (key) => oss.put(key, small), after: small },
+  {
+    what: 'a few bytes more of an appendable object',
+    prepare: async (key) => void (await oss.append(key, old, { position: '0' })),
+    write: (key) => oss.append(key, small, { position: '3' }),
+    after: Buffer.concat([old, small]),
+  },
   {
     what: 'the first bytes of an appendable object',
     prepare: async () => {},
@@ -122,17 +132,12 @@ async function seen(key: string) {
     uploads: open.length,
     parts: (parts as { parts?: unknown } | undefined)?.parts,
     md5: md5Of(content),
-    files: await fileNames(),
+    held: await heldIn(join(dir, 'oss')),
   }
 }
 
 function md5Of(content: Buffer | undefined): string {
   return content === undefined ? 'nothing' : createHash('md5').update(content).digest('hex')
-}
-
-async function fileNames(): Promise<string[]> {
-  const entries = await readdir(join(dir, 'oss', 'blobs'), { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
 }
 
 /** As a page uploads: https://help.aliyun.com/zh/oss/developer-reference/postobject */

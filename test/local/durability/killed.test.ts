@@ -1,7 +1,7 @@
-import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { heldIn } from '../oss/held.ts'
 import { crc64Of } from './crc64.ts'
 import { buildCloud, type Clients, KilledCloud } from './killed-cloud.ts'
 import { type Random, randomOf } from './random.ts'
@@ -37,7 +37,7 @@ test.each(SEEDS)(
     for (let kills = 0; kills < KILLS; kills += 1) {
       await workUntilKilled(work, cloud, random.between(1, Math.floor(total / KILLS) - 20), random)
       await cloud.start()
-      await expectFilesOfObjects(cloud)
+      await expectBytesOfObjects(cloud)
       await expectObjects(work.uploads, cloud.clients().oss)
       await expectRows(work.rows, cloud.clients().tables)
     }
@@ -88,15 +88,12 @@ async function workUntilKilled(work: Work, cloud: KilledCloud, answers: number, 
 }
 
 /** Whatever is on the disk belongs to an object or to a part that can be listed. */
-async function expectFilesOfObjects(cloud: KilledCloud): Promise<void> {
+async function expectBytesOfObjects(cloud: KilledCloud): Promise<void> {
   const { oss } = cloud.clients()
-  const folder = join(cloud.dataDir, 'oss', 'blobs')
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const files = entries.filter((entry) => entry.isFile())
-  const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size))
-  const stored = [...(await listed(oss)).map(({ size }) => size), ...(await partsOf(oss)).map(({ size }) => size)]
-  expect(files.filter(({ parentPath }) => parentPath.endsWith('tmp'))).toEqual([])
-  expect(sumOf(sizes)).toBe(sumOf(stored))
+  const held = await heldIn(join(cloud.dataDir, 'oss'))
+  const stored = [...(await listed(oss)), ...(await partsOf(oss))]
+  expect(held.filter(({ where }) => where === 'tmp')).toEqual([])
+  expect(sumOf(held.map(({ size }) => size))).toBe(sumOf(stored.map(({ size }) => size)))
 }
 
 function sumOf(numbers: readonly number[]): number {

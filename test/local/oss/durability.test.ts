@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { readdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { openBlobs } from '../../../local/oss/blobs.ts'
+import { openTables } from '../../../local/oss/tables.ts'
+import { heldIn, SMALL_BYTES } from './held.ts'
 import { BUCKET, type OpenOss, openOss } from './open.ts'
 
 let oss: OpenOss
@@ -13,10 +15,7 @@ afterEach(() => oss.close())
 
 const PART = 100 * 1024
 
-async function files(): Promise<string[]> {
-  const entries = await readdir(join(oss.dir, 'blobs'), { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name)
-}
+const held = async () => (await heldIn(oss.dir)).map(({ name }) => name)
 
 test('a restart loses nothing: objects, settings, uploads under way and their parts', async () => {
   const client = () => oss.client('V4')
@@ -45,38 +44,65 @@ test('a restart loses nothing: objects, settings, uploads under way and their pa
   expect((await client().get('parts')).content.equals(Buffer.concat([first, second]))).toBe(true)
 })
 
-test('files that nothing names are removed at the start, and no other', async () => {
-  const client = () => oss.client('V1')
-  await client().put('kept', Buffer.from('kept'))
-  const [kept] = await files()
+test('bytes that nothing names are removed at the start, and no others', async () => {
+  const bodies = { small: Buffer.from('kept'), large: Buffer.alloc(SMALL_BYTES + 1, 'kept') }
+  for (const [key, body] of Object.entries(bodies)) await oss.client('V1').put(key, body)
+  const kept = await held()
   await writeFile(join(oss.dir, 'blobs', '00', '00ffffffffffffffffffffff'), 'left over')
   await writeFile(join(oss.dir, 'blobs', 'tmp', 'half'), 'left over')
+  const tables = openTables(oss.dir)
+  await tables.small.put('sffffffffffffffffffffffff', Buffer.from('left over'))
+  await tables.close()
+  expect(await held()).toHaveLength(kept.length + 3)
   await oss.restart()
-  expect(await files()).toEqual([kept])
-  expect((await client().get('kept')).content.toString()).toBe('kept')
+  expect(await held()).toEqual(kept)
+  for (const [key, body] of Object.entries(bodies)) {
+    expect((await oss.client('V1').get(key)).content.equals(body)).toBe(true)
+  }
 })
 
-test('no bytes stay behind when objects are replaced, deleted, joined or aborted', async () => {
+test.each([
+  ['small', 1],
+  ['as large as small ones may be', SMALL_BYTES],
+  ['larger', SMALL_BYTES + 1],
+])('no bytes stay behind when objects that are %s are replaced, deleted, joined or aborted', async (_, size) => {
   const client = oss.client('V1')
-  const part = (uploadId: string, number: number) =>
-    client.uploadPart('joined', uploadId, number, Buffer.alloc(PART) as never, 0, PART)
-  await client.put('a', Buffer.from('1'))
-  await client.put('a', Buffer.from('2'))
+  const bytes = (text: string) => Buffer.alloc(size, text)
+  const part = (uploadId: string, number: number, length = PART) =>
+    client.uploadPart('joined', uploadId, number, Buffer.alloc(length, number) as never, 0, length)
+  await client.put('a', bytes('1'))
+  await client.put('a', bytes('2'))
   await client.copy('b', 'a')
+  await client.copy('b', 'b', { headers: { 'x-oss-storage-class': 'IA' } })
   await client.delete('a')
   const { uploadId } = await client.initMultipartUpload('joined')
   const one = await part(uploadId, 1)
   await part(uploadId, 2)
-  await part(uploadId, 2)
-  await client.completeMultipartUpload('joined', uploadId, [{ number: 1, etag: one.etag }])
+  const two = await part(uploadId, 2, size)
+  await part(uploadId, 3, size)
+  const parts = [one, two].map(({ etag }, i) => ({ number: i + 1, etag }))
+  await client.completeMultipartUpload('joined', uploadId, parts)
   const other = await client.initMultipartUpload('joined')
-  await part(other.uploadId, 1)
+  await part(other.uploadId, 1, size)
   await client.abortMultipartUpload('joined', other.uploadId)
-  await expect(client.put('b', Buffer.from('x'), { headers: { 'Content-MD5': 'bm90IGEgc3Vt' } })).rejects.toThrow()
-  await expect(client.put('b', Buffer.from('x'), { headers: { 'x-oss-forbid-overwrite': 'true' } })).rejects.toThrow()
-  // What is left: the copy and the one part that is joined.
-  await vi.waitFor(async () => expect(await files()).toHaveLength(2))
-  expect((await client.get('b')).content.toString()).toBe('2')
+  await expect(client.put('b', bytes('x'), { headers: { 'Content-MD5': 'bm90IGEgc3Vt' } })).rejects.toThrow()
+  await expect(client.put('b', bytes('x'), { headers: { 'x-oss-forbid-overwrite': 'true' } })).rejects.toThrow()
+  // What is left: the copy and the two parts that are joined.
+  await vi.waitFor(async () => expect(await held()).toHaveLength(3))
+  expect((await client.get('b')).content.equals(bytes('2'))).toBe(true)
+  const joined = await client.get('joined')
+  expect(joined.content.equals(Buffer.concat([Buffer.alloc(PART, 1), Buffer.alloc(size, 2)]))).toBe(true)
+})
+
+test('a download of small bytes is whole although the object is replaced meanwhile', async () => {
+  const client = oss.client('V1')
+  const bodies = ['1', '2'].map((text) => Buffer.alloc(SMALL_BYTES, text))
+  const contents = Array.from({ length: 40 }, async (_, n) => {
+    await client.put('contested', bodies[n % 2] ?? '')
+    return (await client.get('contested')).content as Buffer
+  })
+  for (const content of await Promise.all(contents)) expect(bodies.some((body) => body.equals(content))).toBe(true)
+  await vi.waitFor(async () => expect(await held()).toHaveLength(1))
 })
 
 test('writers of one key at once leave one whole object', async () => {
@@ -85,7 +111,7 @@ test('writers of one key at once leave one whole object', async () => {
   await Promise.all(bodies.map((body) => client.put('contested', body)))
   const { content } = await client.get('contested')
   expect(bodies.some((body) => body.equals(content as Buffer))).toBe(true)
-  await vi.waitFor(async () => expect(await files()).toHaveLength(1))
+  await vi.waitFor(async () => expect(await held()).toHaveLength(1))
 })
 
 test('a bucket that is made again keeps its objects and takes new rules', async () => {
@@ -110,15 +136,16 @@ test('the file of what was displaced goes only when the index on the disk names 
   const flushed = new Promise<void>((resolve) => {
     flush = resolve
   })
-  const blobs = openBlobs(dir, undefined, () => flushed)
+  const tables = openTables(dir)
+  const blobs = openBlobs(join(dir, 'blobs'), { ...tables, flushed: () => flushed })
   async function* body() {
-    yield Buffer.from('content')
+    yield Buffer.alloc(SMALL_BYTES + 1)
   }
-  const stored = await blobs.write(body(), () => {}, 100)
-  const held = async () => (await readdir(dir, { recursive: true })).filter((name) => /[0-9a-f]{24}$/.test(name))
+  const stored = await blobs.write(body(), () => {}, SMALL_BYTES + 1)
   blobs.drop(stored.blobs)
-  expect(await held()).toHaveLength(1)
+  expect(await heldIn(dir)).toHaveLength(1)
   flush()
   await blobs.settled()
-  expect(await held()).toEqual([])
+  expect(await heldIn(dir)).toEqual([])
+  await tables.close()
 })

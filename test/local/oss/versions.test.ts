@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { heldIn } from './held.ts'
 import { type Client, type OpenOss, openOss } from './open.ts'
 import { sendSigned } from './raw.ts'
 
@@ -113,14 +112,12 @@ describe('with versions', () => {
   test('a version is deleted for good, and its bytes leave the disk', async () => {
     const first = await put('key', 'first of two')
     await put('key', 'second of two')
-    const files = async () =>
-      (await readdir(join(oss.dir, 'blobs'), { recursive: true, withFileTypes: true })).filter((one) => one.isFile())
-        .length
-    const before = await files()
+    const held = async () => (await heldIn(oss.dir)).length
+    const before = await held()
     await remove('key', first)
     await expect(read('key', first)).rejects.toMatchObject({ status: 404, code: 'NoSuchVersion' })
     expect(await read('key')).toBe('second of two')
-    await expect.poll(files).toBe(before - 1)
+    await expect.poll(held).toBe(before - 1)
     await remove('key', first)
   })
 
