@@ -1,61 +1,27 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
+import { readFile } from 'node:fs/promises'
 import type { Fault } from '../../local/controls/fault.ts'
 import type { Cloud } from '../../local/index.ts'
+import { CloudProcess, newDataDir } from '../cloud-process.ts'
 import { ossOf, type Ticket, type VideoView } from './cloud.ts'
 
-const MAIN = fileURLToPath(new URL('../../dist/local/main.mjs', import.meta.url))
-
-/** The built product as a process tree of its own, driven over HTTP alone: it may be killed, and is started again. */
-export class KilledCloud {
-  readonly dataDir: string
-  cloud!: Cloud
+/** The built product, driven over HTTP alone. */
+export class KilledCloud extends CloudProcess {
   /** How often it has been started again. */
   restarts = -1
-  #child!: ChildProcessByStdio<null, Readable, null>
   #token = ''
 
-  private constructor(dataDir: string) {
-    this.dataDir = dataDir
-  }
-
   static async open(): Promise<KilledCloud> {
-    const cloud = new KilledCloud(await mkdtemp(join(tmpdir(), 'yunbo-kills-')))
+    const cloud = new KilledCloud('main', await newDataDir('kills'), ['--no-web', '--controls'])
     await cloud.start()
     return cloud
   }
 
-  async start(): Promise<void> {
-    const args = [MAIN, '--port', '0', '--no-web', '--json', '--controls', '--data', this.dataDir]
-    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    for await (const line of createInterface({ input: this.#child.stdout })) {
-      const event = JSON.parse(line) as { event: string } & Cloud
-      if (event.event !== 'ready') continue
-      this.cloud = event
-      break
-    }
-    if (this.isGone()) throw new Error('the cloud does not start')
+  override async start(): Promise<Cloud> {
+    const running = await super.start()
     this.restarts += 1
-    const { data } = (await this.#json('POST', '/v1/sessions', this.cloud.user)) as { data: { token: string } }
+    const { data } = (await this.#json('POST', '/v1/sessions', running.user)) as { data: { token: string } }
     this.#token = data.token
-  }
-
-  isGone(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null
-  }
-
-  async close(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
-    if (!this.isGone()) {
-      this.#child.kill('SIGTERM')
-      await ended
-    }
-    await rm(this.dataDir, { recursive: true, force: true })
+    return running
   }
 
   /** Does something until it works, as a client would; starts the cloud again when it has died. */
@@ -103,7 +69,7 @@ export class KilledCloud {
   }
 
   async #json(method: string, path: string, body?: object): Promise<unknown> {
-    const response = await fetch(`${this.cloud.gateway}${path}`, {
+    const response = await fetch(`${this.running.gateway}${path}`, {
       method,
       headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

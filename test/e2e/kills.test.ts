@@ -79,7 +79,7 @@ async function outcome(ticket: Ticket): Promise<VideoView> {
 }
 
 async function expectEveryFrame(ticket: Ticket, folder: string): Promise<void> {
-  const joined = await fetchRenditions(`${cloud.cloud.gateway}/play/${ticket.playbackId}/master.m3u8`, folder)
+  const joined = await fetchRenditions(`${cloud.running.gateway}/play/${ticket.playbackId}/master.m3u8`, folder)
   expect(joined.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['video', 'audio']))
   for (const { kind, file, endList } of joined) {
     expect(endList).toBe(true)
@@ -89,7 +89,7 @@ async function expectEveryFrame(ticket: Ticket, folder: string): Promise<void> {
 
 /** What is listed and what is stored agree, for every media that there is. */
 async function expectNothingAstray(): Promise<void> {
-  const { accessKeyId, accessKeySecret, tablestore, oss } = cloud.cloud
+  const { accessKeyId, accessKeySecret, tablestore, oss } = cloud.running
   const tables = openTables(tablestore, { accessKeyId, accessKeySecret }, { requestId: 'kills' })
   const client = new OSS({
     endpoint: oss.endpoint,

@@ -3,11 +3,12 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Cloud } from '../../../local/index.ts'
+import { buildCloud } from '../../cloud-process.ts'
 import { type Client, clientOf, create, update, zipOf } from '../fc/api.ts'
 import { fc3Sdk, localConfig } from '../fc/sdk.ts'
 import { type MnsClient, mnsClient } from '../mns/open.ts'
 import { clip, type MtsClient, mtsSdk } from '../mps/open.ts'
-import { buildCloud, KilledCloud } from './killed-cloud.ts'
+import { KilledCloud } from './killed-cloud.ts'
 import { randomOf } from './random.ts'
 
 beforeAll(buildCloud)
