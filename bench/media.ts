@@ -175,7 +175,8 @@ async function makeClip(dir: string, name: string, video: readonly string[], siz
   const pictures = `testsrc2=s=${size}:r=30:d=${CLIP_SECONDS}`
   const inputs = ['-f', 'lavfi', '-i', pictures, '-f', 'lavfi', '-i', `sine=440:r=48000:d=${CLIP_SECONDS}`]
   const encode = ['-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p', '-sc_threshold', '0', ...video]
-  const output = ['-c:a', 'aac', '-movflags', '+faststart', path]
+  // Stereo, as films are: sound is encoded in stereo, whatever the source has.
+  const output = ['-c:a', 'aac', '-ac', '2', '-movflags', '+faststart', path]
   await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...inputs, ...encode, ...output])
   return path
 }
