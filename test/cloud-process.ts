@@ -56,9 +56,12 @@ export class CloudProcess {
   /** Kill -9 of all its processes; resolves when it is gone. */
   kill = () => this.#end((pid) => process.kill(-pid, 'SIGKILL'))
 
-  /** Stops it as Ctrl-C does and removes its folder. */
+  /** Stops it as Ctrl-C does. */
+  stop = () => this.#end((pid) => process.kill(pid, 'SIGTERM'))
+
+  /** Stops it and removes its folder. */
   async close(): Promise<void> {
-    await this.#end((pid) => process.kill(pid, 'SIGTERM'))
+    await this.stop()
     await rm(this.dataDir, { recursive: true, force: true })
   }
 

@@ -1,4 +1,5 @@
 import type { RootDatabase } from 'lmdb'
+import type { Room } from '../data/room.ts'
 import type { Clock } from '../wire/clock.ts'
 import type { Deployed } from './deployed.ts'
 import type { AsyncConfig, Destination } from './function-config.ts'
@@ -6,10 +7,8 @@ import type { Outcome } from './instance.ts'
 
 /** Asynchronous invocations: kept on disk until they are done, and delivered again after a restart. */
 export interface AsyncQueue {
-  /** Takes an invocation; `false` when the function has had this task id before. */
+  /** Takes an invocation, durably; `false` when the function has had this task id before. */
   add(invocation: NewInvocation): boolean
-  /** Resolves when all that was taken is on disk. */
-  flushed(): Promise<unknown>
   task(functionName: string, taskId: string): Task | undefined
   /** Every task of a function, in the order of their ids. */
   tasks(functionName: string): readonly Task[]
@@ -57,6 +56,7 @@ export interface TaskEvent {
 
 export interface AsyncQueueOptions {
   readonly db: RootDatabase
+  readonly room: Room
   readonly region: string
   readonly accountId: string
   /** Pause before a failed invocation is tried again; doubles with every further try. */
@@ -103,7 +103,7 @@ interface Stored {
 
 /** Opens the queue over a database of its own. */
 export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
-  const { db, clock, courier } = options
+  const { db, room, clock, courier } = options
   const { now } = clock
   /** Tasks that are stopped while they run, by request. */
   const stopped = new Set<string>()
@@ -143,20 +143,31 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
     if (fate === 'lost') db.transactionSync(() => db.remove(['queue', id]))
   }
 
-  /** One try, now; what follows from it is another call. */
+  /** One try, now; what follows from it is another call. It is made again when it cannot be noted, as on a full disk. */
   async function deliver(id: number, stored: Stored): Promise<void> {
     if (closed) return
     options.count(1)
     try {
-      // Stopped while it waited.
-      if (stopped.delete(stored.requestId)) return
-      if (stored.message) return await tell(id, stored.message, stored.payload)
-      const target = options.target(stored.functionName, stored.qualifier)
-      if (target) await tryOnce(id, stored, target)
-      else db.transactionSync(() => forget(id, stored))
+      await attempt(id, stored)
+    } catch (error) {
+      if (closed) return
+      process.emitWarning(
+        error instanceof Error ? (error.stack ?? error.message) : String(error),
+        'LocalFunctionCompute',
+      )
+      clock.at(now() + options.retryDelayMs, () => deliver(id, stored))
     } finally {
       options.count(-1)
     }
+  }
+
+  async function attempt(id: number, stored: Stored): Promise<void> {
+    // Stopped while it waited.
+    if (stopped.delete(stored.requestId)) return
+    if (stored.message) return await tell(id, stored.message, stored.payload)
+    const target = options.target(stored.functionName, stored.qualifier)
+    if (target) await tryOnce(id, stored, target)
+    else db.transactionSync(() => forget(id, stored))
   }
 
   /** A queue or a topic that is not there gets nothing, and nobody hears of it. */
@@ -219,6 +230,7 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
   return {
     add(invocation) {
       const { functionName, taskId } = invocation
+      room.require()
       const added = db.transactionSync(() => {
         if (taskId !== undefined && db.doesExist(['task', functionName, taskId])) return undefined
         return put(invocation)
@@ -226,7 +238,6 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
       if (added) send(...added)
       return added !== undefined
     },
-    flushed: () => db.flushed,
     task: (functionName, taskId) => db.get(['task', functionName, taskId]) as Task | undefined,
     tasks(functionName) {
       const range = { start: ['task', functionName], end: ['task', functionName, '\uffff'] }

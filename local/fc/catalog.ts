@@ -1,4 +1,5 @@
 import type { RootDatabase } from 'lmdb'
+import type { Room } from '../data/room.ts'
 
 /** Everything that has been deployed: what `s.yaml` declares, and above it what came over the API, which is kept on disk. */
 export interface Catalog {
@@ -23,14 +24,13 @@ export interface Table<T> {
 }
 
 /** Opens the catalog in a database that others use too; its keys begin with `deployed`. */
-export function openCatalog(db: RootDatabase): Catalog {
+export function openCatalog(db: RootDatabase, room: Room): Catalog {
   let changes = 0
   return {
-    table: <T>(kind: string) => openTable<T>(db, kind),
+    table: <T>(kind: string) => openTable<T>(db, kind, room),
     async commit(work) {
       const result = db.transactionSync(work)
       changes++
-      await db.flushed
       return result
     },
     derived<T>(make: () => T) {
@@ -43,7 +43,7 @@ export function openCatalog(db: RootDatabase): Catalog {
   }
 }
 
-function openTable<T>(db: RootDatabase, kind: string): Table<T> {
+function openTable<T>(db: RootDatabase, kind: string, room: Room): Table<T> {
   const declared = new Map<string, { path: readonly string[]; record: T }>()
   const key = (path: readonly string[]) => ['deployed', kind, ...path]
   const kept = (path: readonly string[]) => db.get(key(path)) as T | undefined
@@ -60,7 +60,10 @@ function openTable<T>(db: RootDatabase, kind: string): Table<T> {
       }
       return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, record]) => record)
     },
-    put: (record, ...path) => void db.put(key(path), record),
+    put(record, ...path) {
+      if (!db.doesExist(key(path))) room.require()
+      void db.put(key(path), record)
+    },
     remove(...path) {
       declared.delete(nameOf(path))
       db.remove(key(path))

@@ -151,7 +151,6 @@ async function serveTrigger(
     invokeLater(incoming) {
       const payload = toHttpEvent(incoming, requestId, { accountId, now: now() })
       queue.add({ functionName, qualifier: target.qualifier, requestId, payload })
-      return queue.flushed()
     },
   })
 }

@@ -23,7 +23,7 @@ interface TriggerCall {
   /** How long nothing may come of the body; a minute when missing. */
   readonly slowMs?: number
   /** Queues the request for later instead of waiting for it. */
-  invokeLater(request: HttpRequest): Promise<unknown>
+  invokeLater(request: HttpRequest): void
 }
 
 /** Serves one request through a function's HTTP trigger, as the gateway in front of it does. */
@@ -55,7 +55,7 @@ export async function serveHttpTrigger(
   if (body.length > ASYNC_LIMIT_BYTES) {
     return refuse(request, response, 413, 'RequestEntityTooLarge', 'the payload is larger than 128 KB')
   }
-  await call.invokeLater(incoming)
+  call.invokeLater(incoming)
   await sendReply(request, response, { status: 202, headers: [], body: Buffer.alloc(0) })
 }
 

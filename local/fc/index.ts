@@ -3,7 +3,8 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { open } from 'lmdb'
+import { openDatabase } from '../data/database.ts'
+import { roomIn } from '../data/room.ts'
 import { acs3Verifier } from '../wire/acs3.ts'
 import { type Clock, machineClock } from '../wire/clock.ts'
 import type { Credentials } from '../wire/credentials.ts'
@@ -206,8 +207,9 @@ async function startEngine(manifest: Manifest, url: string, options: FcOptions, 
   // Left by a run that did not end in order.
   await rm(tmpDir, { recursive: true, force: true })
   await mkdir(dataDir, { recursive: true })
-  const db = open({ path: join(dataDir, 'fc'), encoding: 'msgpack' })
-  const catalog = openCatalog(db)
+  const db = openDatabase({ path: join(dataDir, 'fc'), encoding: 'msgpack' })
+  const room = roomIn(dataDir)
+  const catalog = openCatalog(db, room)
   const records = openRecords(catalog)
   declareAll(manifest.declared, records, now())
   const packages = await openPackages(join(dataDir, 'fc-code'))
@@ -238,6 +240,7 @@ async function startEngine(manifest: Manifest, url: string, options: FcOptions, 
   const common = { catalog, records, fleet, region, accountId, now, newRequestId: () => newRequestId(now()) }
   const slow = options.slowMs === undefined ? {} : { slowMs: options.slowMs }
   const queue = openAsyncQueue({
+    room,
     ...common,
     db,
     retryDelayMs: options.retryDelayMs ?? 500,

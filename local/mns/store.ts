@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
-import { open } from 'lmdb'
+import { openDatabase, transact } from '../data/database.ts'
+import { roomIn } from '../data/room.ts'
 import type { QueueSettings, SubscriptionSettings, TopicSettings } from './attributes.ts'
 import type { Entry } from './mailbox.ts'
 
@@ -99,15 +100,18 @@ interface Deliveries {
 /** Opens the database in a folder of its own. */
 export function openTables(folder: string): Tables {
   mkdirSync(folder, { recursive: true })
-  // Without overlapping sync a commit resolves only when it is flushed.
-  const root = open({ path: folder, noSubdir: false, overlappingSync: false, encoding: 'msgpack' })
+  const root = openDatabase({ path: folder, noSubdir: false, encoding: 'msgpack' })
+  const room = roomIn(folder)
   const deliveries = root.openDB<Delivery, number>({ name: 'deliveries' })
 
   function names<T>(name: string): Names<T> {
     const db = root.openDB<T, string>({ name })
     return {
       get: (key) => db.get(key),
-      put: (key, record) => void db.put(key, record),
+      put(key, record) {
+        if (!db.doesExist(key)) room.require()
+        void db.put(key, record)
+      },
       remove: (key) => void db.remove(key),
       *list(prefix, from = '') {
         for (const { key, value } of db.getRange({ start: from > prefix ? from : prefix })) {
@@ -126,7 +130,10 @@ export function openTables(folder: string): Tables {
     })
     return {
       get: (uid, seq) => db.get([uid, seq]),
-      put: (uid, seq, record) => void db.put([uid, seq], record),
+      put(uid, seq, record) {
+        if (!db.doesExist([uid, seq])) room.require()
+        void db.put([uid, seq], record)
+      },
       remove: (uid, seq) => void db.remove([uid, seq]),
       removeAll(uid) {
         for (const key of [...db.getKeys(range(uid))]) void db.remove(key)
@@ -148,7 +155,10 @@ export function openTables(folder: string): Tables {
     messages: numbered('messages'),
     entries: numbered('entries'),
     deliveries: {
-      put: (id, delivery) => void deliveries.put(id, delivery),
+      put(id, delivery) {
+        if (!deliveries.doesExist(id)) room.require()
+        void deliveries.put(id, delivery)
+      },
       remove: (id) => void deliveries.remove(id),
       all: () => [...deliveries.getRange({})].map(({ key, value }) => [key, value] as const),
     },
@@ -161,19 +171,14 @@ export function openTables(folder: string): Tables {
       return next++
     },
     async change(work) {
-      const outcome = await root.transaction(() => attempt(work))
-      if ('error' in outcome) throw outcome.error
-      return outcome.value
+      try {
+        return await transact(root, work)
+      } catch (error) {
+        // A block that was taken with it has not been taken.
+        until = next
+        throw error
+      }
     },
     close: () => root.close(),
-  }
-}
-
-/** lmdb commits what a throwing callback has written; carrying the error out as a value keeps its meaning ours. */
-function attempt<T>(work: () => T): { readonly value: T } | { readonly error: unknown } {
-  try {
-    return { value: work() }
-  } catch (error) {
-    return { error }
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { open } from 'lmdb'
+import { openDatabase, transact } from '../data/database.ts'
+import { roomIn } from '../data/room.ts'
 import type { OutputSettings } from './outputs.ts'
 import type { OssFile } from './parameters.ts'
 import type { Properties } from './properties.ts'
@@ -110,14 +111,18 @@ export interface Store {
 /** Opens the records in a folder of their own. */
 export function openStore(folder: string): Store {
   mkdirSync(folder, { recursive: true })
-  // Without overlapping sync a commit resolves only when it is flushed.
-  const root = open({ path: folder, noSubdir: false, overlappingSync: false, encoding: 'msgpack' })
+  const root = openDatabase({ path: folder, noSubdir: false, encoding: 'msgpack' })
+  const room = roomIn(folder)
   function records<T>(name: string): Records<T> {
     const db = root.openDB<T, string>({ name })
     return {
       get: (id) => db.get(id),
-      put: async (id, record) => void (await db.put(id, record)),
-      remove: async (id) => void (await db.remove(id)),
+      put: (id, record) =>
+        transact(root, () => {
+          if (!db.doesExist(id)) room.require()
+          void db.put(id, record)
+        }),
+      remove: (id) => transact(root, () => void db.remove(id)),
       all: () => [...db.getRange({})].map(({ value }) => value),
     }
   }

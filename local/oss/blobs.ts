@@ -31,7 +31,7 @@ export interface Blobs {
   copy(blobs: readonly Blob[]): Promise<readonly Blob[]>
   /**
    * Runs a change of the index that names blobs which were just written or copied; resolves when their bytes are durable.
-   * The blobs of a change that throws, which it must do before its first write, go.
+   * The blobs of a change that throws go.
    */
   commit<Result>(added: readonly Blob[], change: () => Result): Promise<Result>
   /** Keeps the bytes until released, so that an overwrite does not break a download. */
@@ -56,15 +56,8 @@ const SMALL_BYTES = 16 * 1024
 /** Names of files are hexadecimal. */
 const SMALL = 's'
 
-/**
- * Opens the folder of blobs and makes it where it is missing. Files are removed when nothing on the disk names them any
- * more: a loss of power may undo the change that displaced them.
- */
-export function openBlobs(
-  dir: string,
-  tables: Pick<Tables, 'small' | 'transaction' | 'flushed'>,
-  disk?: DiskHook,
-): Blobs {
+/** Opens the folder of blobs and makes it where it is missing. */
+export function openBlobs(dir: string, tables: Pick<Tables, 'small' | 'transaction'>, disk?: DiskHook): Blobs {
   const temporary = join(dir, 'tmp')
   const shards = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, '0'))
   for (const folder of [temporary, ...shards.map((shard) => join(dir, shard))]) mkdirSync(folder, { recursive: true })
@@ -80,8 +73,8 @@ export function openBlobs(
   function remove(name: string): void {
     doomed.delete(name)
     const gone = isSmall({ name, size: 0 })
-      ? tables.small.remove(name)
-      : tables.flushed().then(() => unlink(pathOf(name)))
+      ? tables.transaction(() => void tables.small.remove(name))
+      : unlink(pathOf(name))
     // What cannot be removed now is something that nothing names: the next start tries again.
     const removal = gone.catch(() => {}).finally(() => removals.delete(removal))
     removals.add(removal)
@@ -160,6 +153,7 @@ export function openBlobs(
       const copies: Blob[] = []
       for (const blob of blobs) {
         if (isSmall(blob)) {
+          disk?.('write')
           copies.push(keepInMemory(bytesOf(blob)))
           continue
         }
@@ -171,20 +165,15 @@ export function openBlobs(
     },
     async commit(added, change) {
       const small = added.filter(isSmall)
-      const result = await tables
-        .transaction(() => {
-          const entries = small.map((blob) => ({ name: blob.name, bytes: uncommittedBytes(blob) }))
-          const changed = change()
-          for (const { name, bytes } of entries) void tables.small.put(name, bytes)
-          return changed
+      try {
+        return await tables.transaction(() => {
+          for (const blob of small) void tables.small.put(blob.name, uncommittedBytes(blob))
+          return change()
         })
-        .catch((error: unknown) => {
-          drop(added)
-          throw error
-        })
-      // Those of a file are on the disk already.
-      if (small.length > 0) await tables.flushed()
-      return result
+      } catch (error) {
+        drop(added)
+        throw error
+      }
     },
     pin(blobs) {
       for (const { name } of blobs) pins.set(name, (pins.get(name) ?? 0) + 1)
@@ -204,7 +193,7 @@ export function openBlobs(
       await removeAllBut(temporary, new Set())
       for (const shard of shards) await removeAllBut(join(dir, shard), names)
       const unnamed = [...tables.small.getKeys()].filter((name) => !names.has(name))
-      await Promise.all(unnamed.map((name) => tables.small.remove(name)))
+      await tables.transaction(() => unnamed.forEach((name) => void tables.small.remove(name)))
     },
     async settled() {
       await Promise.all(removals)

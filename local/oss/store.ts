@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { roomIn } from '../data/room.ts'
 import { type Blob, type Blobs, openBlobs } from './blobs.ts'
 import { type Channels, openChannels } from './channels.ts'
 import { OssError } from './errors.ts'
@@ -90,7 +91,11 @@ export interface Store {
 /** Opens the store in a folder of its own and removes what a crash left over. */
 export async function openStore(dir: string, disk?: DiskHook): Promise<Store> {
   const tables = openTables(dir)
-  const blobs = openBlobs(join(dir, 'blobs'), tables, disk)
+  const room = roomIn(dir)
+  const blobs = openBlobs(join(dir, 'blobs'), tables, (step) => {
+    if (step === 'write') room.require()
+    disk?.(step)
+  })
   await blobs.keepOnly(referencedBlobs(tables))
   const fetches = openFetches(tables)
   return {

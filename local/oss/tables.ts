@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { type Database, open } from 'lmdb'
+import type { Database } from 'lmdb'
+import { openDatabase, transact } from '../data/database.ts'
 import { OssError } from './errors.ts'
 import type {
   BucketRecord,
@@ -37,18 +38,17 @@ export interface Tables {
   readonly fetches: Database<FetchRecord, Buffer>
   /** Bodies of a few kilobytes, by the names of their blobs. */
   readonly small: Database<Buffer, string>
-  /** Runs in one write transaction, after everything written before; must throw before its first write or not at all. */
+  /**
+   * Runs in one write transaction, after everything written before; resolves when its writes are on the disk. What it
+   * throws undoes them.
+   */
   transaction<Result>(action: () => Result): Promise<Result>
-  /** Resolves when everything committed so far is on the disk. */
-  flushed(): Promise<unknown>
   close(): Promise<void>
 }
 
 /** Opens the index in a folder. */
 export function openTables(dir: string): Tables {
-  // A commit survives the end of this process at once; it is flushed to the disk right after it, without being awaited,
-  // as a rename would be.
-  const root = open({ path: join(dir, 'index'), maxDbs: 16 })
+  const root = openDatabase({ path: join(dir, 'index'), maxDbs: 16 })
   return {
     buckets: root.openDB({ name: 'buckets', keyEncoding: 'binary' }),
     objects: root.openDB({ name: 'objects', keyEncoding: 'binary' }),
@@ -58,8 +58,7 @@ export function openTables(dir: string): Tables {
     channels: root.openDB({ name: 'channels', keyEncoding: 'binary' }),
     fetches: root.openDB({ name: 'fetches', keyEncoding: 'binary' }),
     small: root.openDB({ name: 'small', encoding: 'binary' }),
-    transaction: (action) => root.transaction(action),
-    flushed: async () => await root.flushed,
+    transaction: (action) => transact(root, action),
     close: () => root.close(),
   }
 }

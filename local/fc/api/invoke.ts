@@ -96,7 +96,6 @@ async function enqueue(
   if (!queue.add({ functionName, qualifier, requestId, payload: signed.body, ...task })) {
     throw new OpenApiError(409, api.taskExists, `the task ${taskId} of ${functionName} already exists`)
   }
-  await queue.flushed()
   if (taskId !== undefined) response.setHeader('X-Fc-Async-Task-Id', taskId)
   return undefined
 }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { openBlobs } from '../../../local/oss/blobs.ts'
 import { openTables } from '../../../local/oss/tables.ts'
 import { heldIn, SMALL_BYTES } from './held.ts'
 import { BUCKET, type OpenOss, openOss } from './open.ts'
@@ -128,24 +127,4 @@ test('a port that is taken is an error that says so', async () => {
   const options = { host: '127.0.0.1', region: 'cn-hangzhou', credentials, now: Date.now }
   const second = startOss({ ...options, port: service.port, dataDir: join(dir, 'second') })
   await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' })
-})
-
-test('the file of what was displaced goes only when the index on the disk names it no more', async () => {
-  const dir = join(oss.dir, 'apart')
-  let flush = () => {}
-  const flushed = new Promise<void>((resolve) => {
-    flush = resolve
-  })
-  const tables = openTables(dir)
-  const blobs = openBlobs(join(dir, 'blobs'), { ...tables, flushed: () => flushed })
-  async function* body() {
-    yield Buffer.alloc(SMALL_BYTES + 1)
-  }
-  const stored = await blobs.write(body(), () => {}, SMALL_BYTES + 1)
-  blobs.drop(stored.blobs)
-  expect(await heldIn(dir)).toHaveLength(1)
-  flush()
-  await blobs.settled()
-  expect(await heldIn(dir)).toEqual([])
-  await tables.close()
 })
