@@ -1,4 +1,9 @@
-import type { RootDatabase } from 'lmdb'
+/** What makes one commit of a callback, on this thread or another. */
+export interface Transactor {
+  transaction(work: () => void): Promise<void>
+  transactionSync(work: () => void): void
+  resetReadTxn(): void
+}
 
 /** Carries out changes one after another. */
 export interface Commits {
@@ -21,7 +26,7 @@ const SLOW_MS = 8
  * All changes that are waiting share one commit, so one that throws must not have written. A commit on this thread costs
  * a single change far less than the way to another thread and back; where the disk is slow it takes that way.
  */
-export function openCommits(root: RootDatabase, failed: () => void): Commits {
+export function openCommits(root: Transactor, failed: () => void): Commits {
   let waiting: Job[] = []
   let draining: Promise<void> | undefined
   let slow = false

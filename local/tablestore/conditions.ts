@@ -2,7 +2,7 @@ import { invalid } from './errors.ts'
 import { compositeFilter, filterMessage, paginationFilter, singleColumnFilter } from './messages.ts'
 import { readVariant } from './plain-buffer-reader.ts'
 import { decode } from './protobuf.ts'
-import { checkColumnName } from './schema.ts'
+import { checkColumnName, checkValueSize } from './schema.ts'
 import { parseTransfer, type Transfer } from './transfer.ts'
 import { type Cell, compareValues, type Value } from './values.ts'
 
@@ -36,7 +36,8 @@ export interface PageFilter {
   readonly limit: number
 }
 
-const MAX_FILTERS = 10
+/** Conditions and what combines them, as the Java SDK's UnifiedFilterRestrictionAndParamCheckingTest counts them. */
+const MAX_FILTERS = 32
 
 const PASSES: readonly (((order: number) => boolean) | undefined)[] = [
   undefined,
@@ -116,11 +117,13 @@ function parseSingle(bytes: Buffer): SingleTest {
   const comparison = PASSES[message.comparator]
   if (!comparison && exists === undefined) throw invalid(`Invalid relation operator: ${message.comparator}.`)
   checkColumnName(message.column)
+  const operand = exists === undefined ? readVariant(message.value) : undefined
+  if (operand) checkValueSize(message.column, operand)
   return {
     kind: 'single',
     column: message.column,
     ...(exists === undefined ? {} : { exists }),
-    operand: exists === undefined ? readVariant(message.value) : undefined,
+    operand,
     passes: comparison ?? (() => false),
     transfer: message.transfer && parseTransfer(message.transfer),
     passIfMissing: !message.filterIfMissing,
@@ -132,11 +135,13 @@ function parseComposite(bytes: Buffer, budget: { left: number }): CompositeTest 
   const { combinator, filters } = decode(compositeFilter, bytes)
   const kind = ([undefined, 'not', 'and', 'or'] as const)[combinator]
   if (!kind) throw invalid(`Invalid relation operator: ${combinator}.`)
-  if (kind === 'not' && filters.length !== 1) {
+  // That there are too many is told before that they do not fit.
+  const tests = filters.map((filter) => parseTest(filter.type, filter.filter, budget))
+  if (kind === 'not' && tests.length !== 1) {
     throw invalid('Invalid NOT operator: the number of sub-filters must be 1.')
   }
-  if (kind !== 'not' && filters.length < 2) {
-    throw invalid('Invalid AND/OR operator: the number of sub-filters must be 2.')
+  if (kind !== 'not' && tests.length < 2) {
+    throw invalid('Invalid AND/OR operator: the number of sub-filters must be more than 1.')
   }
-  return { kind, tests: filters.map((filter) => parseTest(filter.type, filter.filter, budget)) }
+  return { kind, tests }
 }

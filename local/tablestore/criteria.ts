@@ -61,8 +61,9 @@ export function parseCriteria(message: CriteriaMessage, noVersions = NO_VERSIONS
 
 /**
  * What a reader gets of a row. A row that has none of the columns asked for by name, or does not pass the filter, is not
- * there; the filter sees only the wanted columns. A row whose versions are all outside the wanted time is there without
- * any, as the Go SDK's TestBatchGetRow and TestGetRange say.
+ * there; the filter sees only the wanted columns, and those of the key, as the Java SDK's UnifiedFilterAdvanceTest says.
+ * A row whose versions are all outside the wanted time is there without any, as the Go SDK's TestBatchGetRow and
+ * TestGetRange say.
  * https://www.alibabacloud.com/help/en/tablestore/developer-reference/getrange
  */
 export function select(table: Table, row: Row, criteria: Criteria): Row | undefined {
@@ -70,8 +71,12 @@ export function select(table: Table, row: Row, criteria: Criteria): Row | undefi
   const cells = arrangeCells(wanted, Math.min(criteria.maxVersions, table.options.maxVersions))
   const { filter, columns } = criteria
   if (columns.size > 0 && cells.length === 0 && !row.key.some((column) => columns.has(column.name))) return undefined
-  if (filter && !passes(filter, cells)) return undefined
+  if (filter && !passes(filter, [...keyCells(row), ...cells])) return undefined
   return { ...row, cells: filter?.kind === 'page' ? page(cells, filter.offset, filter.limit) : cells }
+}
+
+function keyCells({ key }: Row): Cell[] {
+  return key.map(({ name, value }) => ({ name, value, timestamp: 0 }))
 }
 
 function wants({ columns, startColumn, endColumn, from, to }: Criteria, cell: Cell): boolean {

@@ -10,8 +10,10 @@ export interface IndexLag {
   isBehind(): boolean
   /** Inside a change: carries out what is due. */
   catchUp(): void
-  /** Inside a change: sets the lag; without any, nothing waits any more. */
-  set(ms: number): void
+  /** Inside a change: sets the lag; without any, nothing waits any more. Gives what takes it back. */
+  set(ms: number): () => void
+  /** After a commit that failed: what waits is what is stored. */
+  reload(): void
 }
 
 interface Late {
@@ -26,7 +28,8 @@ export function openIndexLag(
   now: () => number,
   apply: (change: IndexChange) => void,
 ): IndexLag {
-  const waiting = [...db.getRange({})].map(({ key: id, value: { dueAt } }) => ({ id, dueAt }))
+  const load = () => [...db.getRange({})].map(({ key: id, value: { dueAt } }) => ({ id, dueAt }))
+  let waiting = load()
   let lagMs = 0
 
   function carryOut(count: number): void {
@@ -57,9 +60,15 @@ export function openIndexLag(
       carryOut(still < 0 ? waiting.length : still)
     },
     set(ms) {
-      if (!Number.isFinite(ms) || ms < 0) throw new RangeError(`a lag is 0 ms or more, not ${ms}`)
+      const before = lagMs
       lagMs = ms
       if (ms === 0) carryOut(waiting.length)
+      return () => {
+        lagMs = before
+      }
+    },
+    reload() {
+      waiting = load()
     },
   }
 }

@@ -5,7 +5,7 @@ import { type LocalServer, listen, type SocketShape } from '../wire/http.ts'
 import { type Call, ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'
 import { TablestoreError, unsupported } from './errors.ts'
 import { errorMessage } from './messages.ts'
-import { OPERATIONS } from './operations.ts'
+import { ADDING, OPERATIONS } from './operations.ts'
 import { requirePermission } from './permission.ts'
 import { decode, encode, repeated } from './protobuf.ts'
 import { openStore, type Store } from './store.ts'
@@ -21,13 +21,15 @@ import { responseHeaders, verify } from './verify.ts'
  *   table-definition, schema   what a table is             criteria, conditions, transfer   what a read wants, filters
  *   row-change, write, indexes  one row's atomic write     overlay, transactions   changes that are not committed yet
  *   values, rows, keys, row-order   the model, its bytes   stream-log, stream-record   what streams keep
- *   store, commits   lmdb: one change at a time, on disk before it is answered, many in one commit
+ *   store, commits, attempts   lmdb: one change at a time, on disk before it is answered, many in one commit, whole or not
+ *   index-lag, purge   what happens later: changes of indexes, the end of what is past its time
  *
  * Gaps, as of 2026-11. Never run against the real service yet: behaviour follows its documentation, its error list and
  * the tests of its SDKs for Node, Python, Java, Go and PHP.
  * Differs by design:
  * - Global indexes change in the same moment as their table unless a lag is set (the real ones always lag).
- * - Rows and cells past their time to live are invisible at once; they leave the disk when their row is next written.
+ * - Rows and cells past their time to live are invisible at once; they leave the disk when their row is next written, and
+ *   otherwise within ten minutes. Streams tell nothing of it.
  * - Writes are serialized, so OTSRowOperationConflict comes from transactions only, OTSTableNotReady never, and
  *   OTSServerBusy when asked for.
  * - Local transactions are on for every table that does not refuse them (the service turns them on when asked), and end
@@ -59,19 +61,23 @@ export interface TablestoreOptions {
   readonly nearest?: (at: number) => number
   readonly intercept?: Intercept
   readonly shape?: SocketShape
+  /** What it throws fails the commit that is about to be made. */
+  readonly beforeCommit?: () => void
 }
 
 /** A running service. */
 export interface TablestoreService extends LocalServer {
   /** From now on changes reach the indexes this much later than their tables. */
   setIndexLag(ms: number): Promise<void>
+  /** Takes what is past its time to live off the disk now. */
+  purge(): Promise<void>
 }
 
 const MAX_BODY_BYTES = 5 * 1024 * 1024
 
 /** Starts the service; resolves when it listens. */
 export async function startTablestore(options: TablestoreOptions): Promise<TablestoreService> {
-  const store = openStore(options.dataDir, options.now)
+  const store = openStore(options.dataDir, options.now, options.beforeCommit)
   const busy = new Set<Promise<void>>()
   const handler: RequestListener = (request, response) => {
     const work = answer(request, store, options).then(({ status, headers, body }) => {
@@ -88,6 +94,7 @@ export async function startTablestore(options: TablestoreOptions): Promise<Table
   return {
     ...server,
     setIndexLag: (ms) => store.setIndexLag(ms),
+    purge: () => store.purge(),
     async close() {
       await server.close()
       await Promise.all(busy)
@@ -159,6 +166,7 @@ function operate(
   requirePermission(identity, name, instance, body)
   const work = async () => {
     if (store.isBehind()) await store.catchUp()
+    if (ADDING.has(name)) store.requireRoom()
     return operation(store, body, Math.floor(now()))
   }
   return intercept ? intercept(callOf(name, body, identity), work) : work()

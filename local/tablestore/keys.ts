@@ -16,6 +16,11 @@ export function tableBounds(tableId: number): { start: Buffer; end: Buffer } {
   return { start: encodeKey(tableId, []), end: encodeKey(tableId + 1, []) }
 }
 
+/** Whose row a key is of, or what a bound bounds. */
+export function tableIdOf(key: Buffer): number {
+  return key.readUInt32BE()
+}
+
 /** What lmdb takes with pages of 8 KiB. */
 const MAX_STORED_BYTES = 4026
 const HASH_BYTES = 20

@@ -20,6 +20,16 @@ import { batchWriteRow, changeRow } from './writes.ts'
 /** Answers the protobuf body of one operation with the protobuf body of its response. */
 export type Operation = (store: Store, body: Buffer, now: number) => Promise<Buffer>
 
+/** Those that make more of what is stored. */
+export const ADDING: ReadonlySet<string> = new Set([
+  'CreateTable',
+  'CreateIndex',
+  'PutRow',
+  'UpdateRow',
+  'BatchWriteRow',
+  'CommitTransaction',
+])
+
 /** Every operation that the local service has; all others are refused as unsupported. */
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['CreateTable', createTable],

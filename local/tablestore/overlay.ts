@@ -1,4 +1,5 @@
 import { indexChanges } from './indexes.ts'
+import { tableIdOf } from './keys.ts'
 import type { Direction } from './row-order.ts'
 import { type Row, rowKey } from './rows.ts'
 import type { Table } from './schema.ts'
@@ -9,7 +10,7 @@ import type { StreamRecord } from './stream-log.ts'
 export interface Overlay {
   /** Reads what a reader has with these writes over it. */
   over(reader: Reader): Pick<Reader, 'row' | 'range'>
-  /** A writer that writes here. */
+  /** A writer that writes here, over what another has, which may be that of another overlay. */
   writer(base: Writer): Writer
   /** Carries everything out. */
   flush(writer: Writer, table: Table): void
@@ -24,7 +25,6 @@ interface Kept {
 export function openOverlay(): Overlay {
   const kept = new Map<string, Kept>()
   const records: StreamRecord[] = []
-  const keep = (key: Buffer, row: Row | undefined) => void kept.set(key.toString('latin1'), { key, row })
 
   function over(reader: Reader): Pick<Reader, 'row' | 'range'> {
     return {
@@ -39,15 +39,26 @@ export function openOverlay(): Overlay {
 
   return {
     over,
-    writer: (base) => ({
-      ...base,
-      ...over(base),
-      putRow: keep,
-      removeRow: (key) => keep(key, undefined),
-      // Indexes change when the rows do.
-      changeIndexes: () => undefined,
-      log: (_, record) => void records.push(record),
-    }),
+    writer(base) {
+      const keep = (key: Buffer, row: Row | undefined) => {
+        const name = key.toString('latin1')
+        const before = kept.get(name)
+        kept.set(name, { key, row })
+        base.onUndo(() => (before ? kept.set(name, before) : kept.delete(name)))
+      }
+      return {
+        ...base,
+        ...over(base),
+        putRow: keep,
+        removeRow: (key) => keep(key, undefined),
+        // Indexes change when the rows do.
+        changeIndexes: () => undefined,
+        log(_, record) {
+          records.push(record)
+          base.onUndo(() => records.pop())
+        },
+      }
+    },
     flush(writer, table) {
       for (const { key, row } of kept.values()) {
         writer.changeIndexes(indexChanges(writer, table, writer.row(key), row))
@@ -71,7 +82,7 @@ function* merged(
   const mine = kept
     .filter(({ key }) => compare(key, start) >= 0 && compare(key, end) < 0)
     .sort((left, right) => compare(left.key, right.key))
-  const tableId = start.readUInt32BE()
+  const tableId = tableIdOf(start)
   for (const row of stored) {
     const key = rowKey({ id: tableId }, row.key)
     while (mine[0] && compare(mine[0].key, key) < 0) yield* take(mine)

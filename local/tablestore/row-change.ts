@@ -2,7 +2,7 @@ import { type Filter, parseCondition } from './conditions.ts'
 import { invalid } from './errors.ts'
 import type { ConditionMessage, ReturnContentMessage } from './messages.ts'
 import { readRow, type WireCell, type WireKeyColumn } from './plain-buffer-reader.ts'
-import { checkColumnName } from './schema.ts'
+import { checkColumnName, checkValueSize } from './schema.ts'
 import { INT64_MAX, sizeOfValue } from './values.ts'
 
 export type ChangeKind = 'put' | 'update' | 'delete'
@@ -20,7 +20,7 @@ export interface RowChange {
 }
 
 /** https://www.alibabacloud.com/help/en/tablestore/product-overview/general-limits */
-const LIMITS = { keyColumns: 4, keyBytes: 1024, valueBytes: 2 * 1024 * 1024, columns: 1024 } as const
+const LIMITS = { keyColumns: 4, keyBytes: 1024, columns: 1024 } as const
 /** The first millisecond that the service's clock of microseconds has no room for. */
 const TIMESTAMP_END = INT64_MAX / 1000n
 
@@ -60,7 +60,11 @@ export function checkKey(key: readonly WireKeyColumn[]): void {
     seen.add(name)
     if (value.type !== 'STRING' && value.type !== 'BINARY') continue
     const size = sizeOfValue(value)
-    if (size > LIMITS.keyBytes) throw tooLong('primary key column', name, LIMITS.keyBytes, size)
+    if (size > LIMITS.keyBytes) {
+      throw invalid(
+        `The length of primary key column: '${name}' exceeds the MaxLength:${LIMITS.keyBytes} with CurrentLength:${size}.`,
+      )
+    }
   }
 }
 
@@ -104,9 +108,7 @@ function checkCell(cell: WireCell): void {
   if (timestamp !== undefined && (timestamp < 0n || timestamp >= TIMESTAMP_END)) {
     throw invalid('Timestamp must be in range [0, INT64_MAX/1000).')
   }
-  if (value && sizeOfValue(value) > LIMITS.valueBytes) {
-    throw tooLong('attribute column', name, LIMITS.valueBytes, sizeOfValue(value))
-  }
+  if (value) checkValueSize(name, value)
 }
 
 function checkDeletion({ op, value, timestamp }: WireCell): void {
@@ -150,8 +152,4 @@ function parseReturns(value: number): RowChange['returns'] {
   const returns = (['none', 'key', 'after'] as const)[value]
   if (!returns) throw invalid(`Invalid return type: ${value}.`)
   return returns
-}
-
-function tooLong(what: string, name: string, limit: number, size: number): Error {
-  return invalid(`The length of ${what}: '${name}' exceeds the MaxLength:${limit} with CurrentLength:${size}.`)
 }

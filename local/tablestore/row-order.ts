@@ -1,5 +1,5 @@
 import type { Database } from 'lmdb'
-import { beginAlike, mayBeCut, storedBounds } from './keys.ts'
+import { beginAlike, mayBeCut, storedBounds, tableIdOf } from './keys.ts'
 import { type Row, rowKey, unpackRow } from './rows.ts'
 
 export type Direction = 'forward' | 'backward'
@@ -55,5 +55,5 @@ function inOrder(rows: readonly Row[], start: Buffer, end: Buffer, backward: boo
 
 /** A bound begins with the number of the table that the rows are of. */
 function fullKey(row: Row, bound: Buffer): Buffer {
-  return rowKey({ id: bound.readUInt32BE() }, row.key)
+  return rowKey({ id: tableIdOf(bound) }, row.key)
 }

@@ -1,6 +1,6 @@
 import { invalid, TablestoreError } from './errors.ts'
 import type { WireKeyColumn } from './plain-buffer-reader.ts'
-import type { KeyColumn, Value } from './values.ts'
+import { type KeyColumn, sizeOfValue, type Value } from './values.ts'
 
 export type KeyType = 'INTEGER' | 'STRING' | 'BINARY'
 
@@ -121,4 +121,16 @@ export function checkColumnName(name: string): void {
   if (name === '' || name.startsWith('#') || Buffer.byteLength(name) > 255) {
     throw invalid(`Invalid column name: '${name}'.`)
   }
+}
+
+/** https://www.alibabacloud.com/help/en/tablestore/product-overview/general-limits */
+const MAX_VALUE_BYTES = 2 * 1024 * 1024
+
+/** Refuses a value that no attribute column can have, nor be compared with. */
+export function checkValueSize(name: string, value: Value): void {
+  const size = sizeOfValue(value)
+  if (size <= MAX_VALUE_BYTES) return
+  throw invalid(
+    `The length of attribute column: '${name}' exceeds the MaxLength:${MAX_VALUE_BYTES} with CurrentLength:${size}.`,
+  )
 }

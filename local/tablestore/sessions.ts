@@ -32,20 +32,25 @@ export async function commitTransaction(store: Store, body: Buffer, now: number)
   store.transactions.find(id, now)
   await store.change((writer) => {
     const { table: name, tableId, overlay } = store.transactions.find(id, now)
-    store.transactions.end(id)
     const table = writer.table(name)
-    if (table?.id !== tableId) throw sessionGone()
+    if (table?.id !== tableId) {
+      store.transactions.end(id)
+      throw sessionGone()
+    }
+    writer.onUndo(store.transactions.seal(id))
     overlay.flush(writer, table)
   })
+  store.transactions.end(id)
   return encode(empty, {})
 }
 
 export async function abortTransaction(store: Store, body: Buffer, now: number): Promise<Buffer> {
   const { id } = decode(transactionMessage, body)
-  await store.change(() => {
+  await store.change((writer) => {
     store.transactions.find(id, now)
-    store.transactions.end(id)
+    writer.onUndo(store.transactions.seal(id))
   })
+  store.transactions.end(id)
   // The message is empty, but the Node SDK (5.6.5, lib/protocol/decoder.js) looks for the id; all others skip it.
   return encode(transactionMessage, { id })
 }

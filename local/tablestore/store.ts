@@ -1,10 +1,13 @@
 import { mkdirSync } from 'node:fs'
-import { open } from 'lmdb'
+import { openDatabase } from '../data/database.ts'
+import { roomIn } from '../data/room.ts'
+import { openAttempts } from './attempts.ts'
 import { openCommits } from './commits.ts'
 import { TablestoreError } from './errors.ts'
 import { openIndexLag } from './index-lag.ts'
 import type { IndexChange } from './indexes.ts'
-import { storedKey, tableBounds } from './keys.ts'
+import { storedKey, tableBounds, tableIdOf } from './keys.ts'
+import { openPurge } from './purge.ts'
 import { type Direction, rowsInOrder } from './row-order.ts'
 import { packRow, type Row, unpackRow } from './rows.ts'
 import { checkTableName, type Table } from './schema.ts'
@@ -36,12 +39,14 @@ export interface Writer extends Reader {
   log(table: Table, record: StreamRecord): void
   /** Forgets a table's stream. */
   dropStream(table: Table): void
+  /** What takes back something done in memory, should the commit fail; the last first. */
+  onUndo(back: () => void): void
 }
 
 export interface Store extends Reader {
   /**
    * Runs `work` alone, after every change asked for earlier; resolves when all of it is on disk. Many changes share one
-   * commit, so `work` must throw before it writes anything, or not at all.
+   * commit, so `work` must refuse before it writes anything, or not at all; any other error fails all of them.
    */
   change<T>(work: (writer: Writer) => T): Promise<T>
   readonly streams: StreamReader
@@ -52,6 +57,10 @@ export interface Store extends Reader {
   catchUp(): Promise<void>
   /** From now on changes reach the indexes this much later than their tables. */
   setIndexLag(ms: number): Promise<void>
+  /** Throws when the disk has no room for what adds to it. */
+  requireRoom(): void
+  /** Takes what is past its time to live off the disk; that also happens by itself. */
+  purge(): Promise<void>
   close(): Promise<void>
 }
 
@@ -63,19 +72,23 @@ export function findTable(reader: Reader, name: string): Table {
   return table
 }
 
-/** Tables and rows of one instance in a folder of lmdb files. */
-export function openStore(folder: string, now: () => number): Store {
+/** Tables and rows of one instance in a folder of lmdb files; what `beforeCommit` throws fails a commit. */
+export function openStore(folder: string, now: () => number, beforeCommit: () => void = () => undefined): Store {
   mkdirSync(folder, { recursive: true })
-  // Without overlapping sync a commit resolves only when it is flushed, and nobody reads what a power cut could undo.
-  const root = open({ path: folder, noSubdir: false, pageSize: 8192, overlappingSync: false })
+  const root = openDatabase({ path: folder, noSubdir: false, pageSize: 8192 })
   const meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' })
   const rows = root.openDB<Buffer, Buffer>({ name: 'rows', encoding: 'binary', keyEncoding: 'binary' })
   const streams = openStreams(root.openDB({ name: 'streams', encoding: 'binary', keyEncoding: 'binary' }))
   const putRow = (key: Buffer, row: Row) => void rows.put(storedKey(key), packRow(row))
   const removeRow = (key: Buffer) => void rows.remove(storedKey(key))
-  const apply = ({ key, row }: IndexChange) => (row ? putRow(key, row) : removeRow(key))
-  const lag = openIndexLag(root.openDB({ name: 'late' }), now, apply)
   const tables = new Map<string, Table>()
+  const apply = ({ key, row }: IndexChange) => (row ? putRow(key, row) : removeRow(key))
+  const applyLate = (change: IndexChange) => {
+    // The index may have been dropped in the meantime.
+    const id = tableIdOf(change.key)
+    for (const table of tables.values()) if (table.id === id) apply(change)
+  }
+  const lag = openIndexLag(root.openDB({ name: 'late' }), now, applyLate)
   const loadTables = () => {
     tables.clear()
     for (const { value } of meta.getRange({ start: 'table/', end: 'table0' })) {
@@ -84,7 +97,13 @@ export function openStore(folder: string, now: () => number): Store {
     }
   }
   loadTables()
-  const commits = openCommits(root, loadTables)
+  const attempts = openAttempts(root, beforeCommit)
+  const commits = openCommits(attempts, () => {
+    attempts.undo()
+    loadTables()
+    streams.reload()
+    lag.reload()
+  })
 
   const reader: Reader = {
     table: (name) => tables.get(name),
@@ -129,9 +148,11 @@ export function openStore(folder: string, now: () => number): Store {
     },
     log: streams.add,
     dropStream: streams.drop,
+    onUndo: attempts.onUndo,
   }
 
-  const change: Store['change'] = (work) => commits.run(() => work(writer))
+  const change: Store['change'] = (work) => commits.run(() => attempts.run(() => work(writer)))
+  const purge = openPurge(rows, reader, change, now)
   return {
     ...reader,
     change,
@@ -139,8 +160,14 @@ export function openStore(folder: string, now: () => number): Store {
     transactions: openTransactions(),
     isBehind: () => lag.isBehind(),
     catchUp: () => change(() => lag.catchUp()),
-    setIndexLag: (ms) => change(() => lag.set(ms)),
+    async setIndexLag(ms) {
+      if (!Number.isFinite(ms) || ms < 0) throw new RangeError(`a lag is 0 ms or more, not ${ms}`)
+      await change(({ onUndo }) => onUndo(lag.set(ms)))
+    },
+    requireRoom: roomIn(folder).require,
+    purge: purge.run,
     async close() {
+      await purge.stop()
       await commits.idle()
       await root.close()
     },

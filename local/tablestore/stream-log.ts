@@ -23,14 +23,14 @@ export interface StoredRecord {
 export interface StreamReader {
   /** Records from a place on that are not past their time. */
   read(table: Table, from: bigint, now: number): Iterable<StoredRecord>
-  /** The place after everything that is there. */
-  end(table: Table): bigint
 }
 
 /** The changes of tables whose streams are switched on, in the order in which they were made. */
 export interface Streams extends StreamReader {
   add(table: Table, record: StreamRecord): void
   drop(table: Table): void
+  /** After a commit that failed: everything is as it is stored. */
+  reload(): void
 }
 
 const KINDS = ['put', 'update', 'delete'] as const
@@ -69,7 +69,7 @@ export function openStreams(db: Database<Buffer, Buffer>): Streams {
         yield unpack(key.readBigUInt64BE(4), value)
       }
     },
-    end: (table) => lastOf(table) + 1n,
+    reload: () => last.clear(),
   }
 }
 

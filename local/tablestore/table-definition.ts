@@ -119,7 +119,8 @@ export function checkIndex(table: Pick<Table, 'key' | 'defined'>, meta: IndexMet
   return { name: meta.name, key: meta.primaryKey, defined: meta.definedColumns, ...(local ? { local } : {}) }
 }
 
-function checkIndexMeta({ name, type, updateMode, primaryKey, definedColumns }: IndexMeta): void {
+/** What an index definition has to be for any table. */
+export function checkIndexMeta({ name, type, updateMode, primaryKey, definedColumns }: IndexMeta): void {
   checkTableName(name)
   if (type !== 0 && type !== 1) throw invalid(`Invalid index type: ${type}.`)
   if (type === 0 && updateMode !== 0) throw unsupported('synchronous global secondary index')

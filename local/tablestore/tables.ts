@@ -22,6 +22,7 @@ import { checkTableName, type Index, type StreamSetting, type Table } from './sc
 import { findTable, type Reader, type Store, type Writer } from './store.ts'
 import {
   checkIndex,
+  checkIndexMeta,
   checkOptionsFit,
   describeDefined,
   describeKey,
@@ -125,6 +126,8 @@ export async function deleteTable(store: Store, body: Buffer): Promise<Buffer> {
 
 export async function createIndex(store: Store, body: Buffer, now: number): Promise<Buffer> {
   const request = decode(createIndexRequest, body)
+  // Before the table is looked for, as the Java SDK's SecondaryIndexTest says.
+  checkIndexMeta(request.index)
   await store.change((writer) => {
     const table = findTable(writer, request.table)
     refuseIndex(table)

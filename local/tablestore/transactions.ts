@@ -13,14 +13,20 @@ export interface Transaction {
   readonly overlay: Overlay
   /** Refuses a row, or a bound of a range, outside of the partition key. */
   requireInside(table: Table, key: readonly WireKeyColumn[]): void
-  /** Counts what is written, and refuses what is too much. */
+  /** Refuses what is too much to be written as well. */
+  requireRoom(bytes: number): void
+  /** Counts what has been written. */
   count(bytes: number): void
+  /** Gives what takes back all that is counted from now on. */
+  mark(): () => void
 }
 
 /** Open transactions; they end with the process, as if aborted. */
 export interface Transactions {
   start(table: Table, partition: WireKeyColumn, now: number): string
   find(id: string, now: number): Transaction
+  /** Keeps everyone out while it is brought to its end; gives what lets them in again. */
+  seal(id: string): () => void
   end(id: string): void
   /** Refuses a write outside of any transaction to a partition key that one is open for. */
   refuseTaken(table: Table, key: readonly WireKeyColumn[], now: number): void
@@ -38,11 +44,13 @@ interface Open extends Transaction {
 export function openTransactions(): Transactions {
   const open = new Map<string, Open>()
   const takenBy = new Map<string, string>()
+  const sealed = new Set<string>()
 
   function end(id: string): void {
     const found = open.get(id)
     if (!found) return
     open.delete(id)
+    sealed.delete(id)
     takenBy.delete(found.partition)
   }
 
@@ -68,9 +76,14 @@ export function openTransactions(): Transactions {
     find(id, now) {
       if (id === '') throw invalid('TransactionID is invalid.')
       const found = open.get(id)
+      if (found && sealed.has(id)) throw sessionGone()
       if (found && now < found.endsAt) return found
       end(id)
       throw sessionGone()
+    },
+    seal(id) {
+      sealed.add(id)
+      return () => sealed.delete(id)
     },
     refuseTaken(table, key, now) {
       if (open.size > 0 && holder(partitionOf(table, key), now)) throw conflict()
@@ -102,14 +115,22 @@ function transactionOf(id: string, table: Table, column: WireKeyColumn, partitio
         `Data out of scope of transaction. Txn PartKey:${textOf(column)}. Data PartKey:${textOf(key[0])}`,
       )
     },
-    count(bytes) {
+    requireRoom(bytes) {
       if (written + bytes > LIMITS.bytes) {
         throw new TablestoreError(
           'OTSOutOfTransactionDataSizeLimit',
           `The total data size of transaction exceeds the limit, limit size: ${LIMITS.bytes}, data size: ${written + bytes}.`,
         )
       }
+    },
+    count(bytes) {
       written += bytes
+    },
+    mark() {
+      const before = written
+      return () => {
+        written = before
+      }
     },
   }
 }

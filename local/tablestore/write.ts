@@ -81,8 +81,7 @@ function checkNumbered(change: RowChange): void {
 }
 
 function checkCellAgainst(table: Table, { name, value, op, timestamp }: WireCell, now: number): void {
-  const deviation = table.options.deviationSeconds * 1000
-  if (timestamp !== undefined && op !== 'deleteOne' && Math.abs(Number(timestamp) - now) > deviation) {
+  if (timestamp !== undefined && op !== 'deleteOne' && !isTimely(table, Number(timestamp), now)) {
     throw invalid(`Invalid timestamp. Cell: ${name}.`)
   }
   const defined = table.defined.find((column) => column.name === name)
@@ -95,6 +94,13 @@ function checkCellAgainst(table: Table, { name, value, op, timestamp }: WireCell
   if (indexed && size > 1024) {
     throw invalid(`The length of primary key column: '${name}' exceeds the MaxLength:1024 with CurrentLength:${size}.`)
   }
+}
+
+/** Neither too far from the clock nor past its time already, as the list of errors says. */
+function isTimely({ options }: Table, timestamp: number, now: number): boolean {
+  const { deviationSeconds, timeToLive } = options
+  const back = timeToLive === -1 ? deviationSeconds : Math.min(deviationSeconds, timeToLive)
+  return timestamp >= now - back * 1000 && timestamp < now + deviationSeconds * 1000
 }
 
 function conditionHolds(change: RowChange, before: Row | undefined): boolean {

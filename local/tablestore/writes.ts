@@ -3,6 +3,7 @@ import { invalid, TablestoreError } from './errors.ts'
 import { encodeKey } from './keys.ts'
 import { batchResponse, batchWriteRowRequest, putRowRequest, type RowInBatch, writeRowResponse } from './messages.ts'
 import { openOverlay } from './overlay.ts'
+import type { WireKeyColumn } from './plain-buffer-reader.ts'
 import { writeRows } from './plain-buffer-writer.ts'
 import { decode, encode } from './protobuf.ts'
 import { type ChangeKind, parseChange, type RowChange } from './row-change.ts'
@@ -20,8 +21,11 @@ export function changeRow(kind: ChangeKind) {
     const request = decode(putRowRequest, body)
     checkTableName(request.table)
     const change = parseChange(kind, request.row, request.condition, request.returnContent)
-    const write = writeIn(store, request.transaction, now)
-    const written = await store.change((writer) => write(writer, request.table, change))
+    const open = scopeOf(store, request.transaction, now)
+    const written = await store.change((base) => {
+      const { writer, write } = open(base)
+      return write(writer, request.table, change)
+    })
     return encode(writeRowResponse, { consumed: cost(change), ...content(written) })
   }
 }
@@ -41,36 +45,55 @@ export async function batchWriteRow(store: Store, body: Buffer, now: number): Pr
     return { table, changes, clashes: request.atomic ? [] : clashesIn(changes) }
   })
   checkBatch(tables)
-  const write = writeIn(store, request.transaction, now)
-  const results = await store.change((writer) =>
-    tables.map((each) => ({
+  const open = scopeOf(store, request.transaction, now)
+  const results = await store.change((base) => {
+    const scope = open(base)
+    return tables.map((each) => ({
       table: each.table,
-      rows: request.atomic ? writeTogether(writer, each, write) : writeEach(writer, each, write),
-    })),
-  )
+      rows: request.atomic ? writeTogether(scope, each) : writeEach(scope, each),
+    }))
+  })
   return encode(batchResponse, { tables: results })
 }
 
-type Write = (writer: Writer, table: string, change: RowChange) => Written
+/** Where rows are written: in the open, or inside of a transaction. */
+interface Scope {
+  readonly writer: Writer
+  write(writer: Writer, table: string, change: RowChange): Written
+  /** Gives what takes back all that the transaction counts from now on. */
+  mark(): () => void
+}
 
-/** How rows are written inside of a transaction, or outside of any. */
-function writeIn(store: Store, id: string | undefined, now: number): Write {
+function scopeOf(store: Store, id: string | undefined, now: number): (base: Writer) => Scope {
   if (id === undefined) {
     const guard: Guard = (table, key) => store.transactions.refuseTaken(table, key, now)
-    return (writer, table, change) => writeRow(writer, table, change, now, guard)
+    return (writer) => ({
+      writer,
+      write: (to, table, change) => writeRow(to, table, change, now, guard),
+      mark: () => () => undefined,
+    })
   }
   store.transactions.find(id, now)
-  return (writer, table, change) => {
+  return (base) => {
     // It may have been committed since.
     const transaction = store.transactions.find(id, now)
-    return writeRow(transaction.overlay.writer(writer), table, change, now, (found, key) => {
-      transaction.requireInside(found, key)
-      transaction.count(change.size)
-    })
+    base.onUndo(transaction.mark())
+    return {
+      writer: transaction.overlay.writer(base),
+      write(to, table, change) {
+        const written = writeRow(to, table, change, now, (found, key) => {
+          transaction.requireInside(found, key)
+          transaction.requireRoom(change.size)
+        })
+        transaction.count(change.size)
+        return written
+      },
+      mark: transaction.mark,
+    }
   }
 }
 
-function writeEach(writer: Writer, { table, changes, clashes }: TableChanges, write: Write): RowInBatch[] {
+function writeEach({ writer, write }: Scope, { table, changes, clashes }: TableChanges): RowInBatch[] {
   return changes.map((change, at) =>
     failedRow((): RowInBatch => {
       const clash = clashes[at]
@@ -81,21 +104,30 @@ function writeEach(writer: Writer, { table, changes, clashes }: TableChanges, wr
 }
 
 /** All rows of a table or none, which have to be of one partition key, as the Java SDK's OTSAPIBehaviorTest says. */
-function writeTogether(writer: Writer, { table, changes }: TableChanges, write: Write): RowInBatch[] {
+function writeTogether({ writer, write, mark }: Scope, { table, changes }: TableChanges): RowInBatch[] {
   const overlay = openOverlay()
-  const first = textOf(changes[0]?.key[0])
-  const outside = changes.find(({ key }) => textOf(key[0]) !== first)
+  const takeBack = mark()
+  const first = changes[0]?.key[0]
+  const outside = changes.find(({ key }) => !isSame(key[0], first))
   const rows = changes.map((change) =>
     failedRow((): RowInBatch => {
-      if (outside) throw outOfScope(first, textOf(outside.key[0]))
+      if (outside) throw outOfScope(textOf(first), textOf(outside.key[0]))
       return { ok: true, consumed: cost(change), ...content(write(overlay.writer(writer), table, change)) }
     }),
   )
   const failed = rows.find(({ ok }) => !ok)
-  if (failed) return rows.map((row) => (row.ok ? failed : row))
+  if (failed) {
+    takeBack()
+    return rows.map((row) => (row.ok ? failed : row))
+  }
   const found = writer.table(table)
   if (found) overlay.flush(writer, found)
   return rows
+}
+
+function isSame(one: WireKeyColumn | undefined, other: WireKeyColumn | undefined): boolean {
+  if (one?.value.type === 'BINARY' && other?.value.type === 'BINARY') return one.value.value.equals(other.value.value)
+  return textOf(one) === textOf(other)
 }
 
 function outOfScope(first: string, other: string): TablestoreError {

@@ -81,13 +81,46 @@ test.each<[string, Single, string]>([
   await expect(passes(single(filter))).rejects.toThrow(message)
 })
 
-test('a thousand conditions inside each other are too many, and no more than that', async () => {
-  let filter = single({ comparator: EQUAL, column: 'a' })
-  for (let depth = 0; depth < 1000; depth++) {
-    const composite = encodeMessage('CompositeColumnValueFilter', { combinator: 1, subFilters: [] })
-    filter = encodeMessage('Filter', { type: 2, filter: Buffer.concat([composite, bytesField(2, filter)]) })
-  }
-  await expect(passes(filter)).rejects.toThrow('The count of filter exceeds the max: 10.')
+const [NOT, AND, OR] = [1, 2, 3]
+
+function combined(combinator: number, filters: readonly Buffer[]): Buffer {
+  const head = encodeMessage('CompositeColumnValueFilter', { combinator, subFilters: [] })
+  const parts = filters.map((filter) => bytesField(2, filter))
+  return encodeMessage('Filter', { type: 2, filter: Buffer.concat([head, ...parts]) })
+}
+
+const A = single({ comparator: EQUAL, column: 'a', passIfMissing: true })
+/** So many conditions beside each other. */
+const beside = (combinator: number, count: number) => combined(combinator, Array(count).fill(A))
+/** A condition that is turned round so many times. */
+function inside(depth: number): Buffer {
+  return depth === 0 ? A : combined(NOT, [inside(depth - 1)])
+}
+
+test.each([
+  ['31 beside each other', beside(AND, 31), true],
+  ['one that is turned round 31 times', inside(31), false],
+])('a filter may have 32 conditions with what combines them: %s', async (_, filter, expected) => {
+  expect(await passes(filter)).toBe(expected)
+})
+
+const TOO_MANY = 'The count of filter exceeds the max: 32.'
+
+test.each([
+  ['32 conditions beside each other', beside(OR, 32), TOO_MANY],
+  ['32 conditions to be none of, which is too many at any rate', beside(NOT, 32), TOO_MANY],
+  ['a condition that is turned round 32 times', inside(32), TOO_MANY],
+  ['a condition that is turned round a thousand times', inside(1000), TOO_MANY],
+  ['one condition to be all of', beside(AND, 1), 'the number of sub-filters must be more than 1.'],
+  ['one condition to be any of', beside(OR, 1), 'the number of sub-filters must be more than 1.'],
+  ['two conditions to be none of', beside(NOT, 2), 'Invalid NOT operator: the number of sub-filters must be 1.'],
+  [
+    'a value that no column can have',
+    single({ comparator: EQUAL, column: 'a', value: 'a'.repeat(2_097_153) }),
+    "The length of attribute column: 'a' exceeds the MaxLength:2097152 with CurrentLength:2097153.",
+  ],
+])('a filter of %s is refused', async (_, filter, message) => {
+  await expect(passes(filter)).rejects.toThrow(message)
 })
 
 function bytesField(id: number, bytes: Buffer): Buffer {

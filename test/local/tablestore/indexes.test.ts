@@ -208,6 +208,18 @@ test('a sixth index is over the quota', async () => {
   )
 })
 
+test('an index definition is judged before its table is looked for', async () => {
+  const create = (primaryKey: string[]) =>
+    service.client.createIndex({
+      mainTableName: 'nowhere',
+      indexMeta: { name: 'never_made', primaryKey, definedColumn: [], includeBaseData: false },
+    })
+  await expect(create(['a', 'b', 'c', 'd', 'e'])).rejects.toMatchObject(
+    refused('OTSParameterInvalid', 'The number of primary key columns must be in range: .1, 4. in index.'),
+  )
+  await expect(create(['a'])).rejects.toMatchObject(refused('OTSObjectNotExist'))
+})
+
 test('a local index never lags, and says what it is', async () => {
   const name = await newTable(service, {
     tableMeta: {

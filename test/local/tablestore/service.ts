@@ -17,7 +17,14 @@ export async function openService() {
   const clock = { offsetMs: 0 }
   const now = () => Date.now() + clock.offsetMs
   const credentials = openCredentials(ACCOUNT, now)
-  const start = () => startTablestore({ host: '127.0.0.1', port: 0, dataDir, instance: INSTANCE, credentials, now })
+  const disk = { isFull: false, isSlow: false }
+  const beforeCommit = () => {
+    // So long that the next commit is left to lmdb's own thread.
+    if (disk.isSlow) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+    if (disk.isFull) throw new Error('no space left on device')
+  }
+  const common = { host: '127.0.0.1', port: 0, instance: INSTANCE, credentials, now, beforeCommit }
+  const start = () => startTablestore({ ...common, dataDir })
   let server = await start()
   const connect = (config: TableStore.ConfigOptions = {}) =>
     new TableStore.Client({
@@ -41,6 +48,16 @@ export async function openService() {
     post: (operation: string, body: Buffer, change?: Partial<Signed>) => post(server.url, operation, body, change),
     /** From now on global indexes follow their tables this much later. */
     setIndexLag: (ms: number) => server.setIndexLag(ms),
+    /** Takes what is past its time to live off the disk. */
+    purge: () => server.purge(),
+    /** From now on no commit comes to its end, or all do. */
+    fillDisk(isFull: boolean) {
+      disk.isFull = isFull
+    },
+    /** From now on each commit takes long. */
+    slowDisk() {
+      disk.isSlow = true
+    },
     async restart() {
       await server.close()
       server = await start()

@@ -57,6 +57,26 @@ test('a shorter or endless life takes effect on rows that are there', async () =
   expect(await get(service, table, [{ id: 'x' }])).toBeUndefined()
 })
 
+test('a column is not given a time that is over for it already', async () => {
+  const service = await openService()
+  onTestFinished(service.close)
+  const table = await newTable(service, {
+    tableOptions: { timeToLive: 86_400, maxTimeDeviation: 864_000 } as { timeToLive: number },
+  })
+  const putAt = (timestamp: number) =>
+    service.client.putRow({
+      tableName: table,
+      primaryKey: [{ id: 'x' }],
+      condition: IGNORE,
+      attributeColumns: [{ a: 'a', timestamp }],
+    })
+  await expect(putAt(Date.now() - DAY_MS - 60_000)).rejects.toMatchObject(
+    refused('OTSParameterInvalid', 'Invalid timestamp. Cell: a.'),
+  )
+  await putAt(Date.now() - DAY_MS + 60_000)
+  await putAt(Date.now() + 9 * DAY_MS)
+})
+
 test('a clock that steps back does not hide what is written next', async () => {
   const { service, table } = await expiring()
   await put(service, table, [{ id: 'x' }], { a: 'first' })
