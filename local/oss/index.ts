@@ -6,13 +6,12 @@
  * new), and from the published vectors of the signatures.
  *
  * Differs by design
- * - Paths may carry the bucket (`/bucket/key`), which the service refuses on its own domains.
+ * - Paths may carry the bucket (`/bucket/key`), which the service refuses on its own domains (SecondLevelDomainForbidden).
  * - Everything is served over plain HTTP; `acs:SecureTransport` is therefore false in policies.
  * - A version 4 signature may cover an empty parameter as `name` or as `name=`; the documentation has the first only.
  * - Keys that hold NUL are refused.
  * - Reading through a symbolic link asks for the right to read its target too.
  * - A session is judged by its policy alone: what is public does not add to it.
- * - A commit survives the end of the process at once and a loss of power some milliseconds later.
  * - A copy keeps type and ETag of its source, but for an appendable one, which becomes normal; there is no limit of size.
  * - Encryption at rest is told by every answer and not done: the bytes lie on this disk as they came.
  * - Lifecycle rules, logging, inventories, transfer acceleration, access monitoring, the TLS versions of httpsConfig and
@@ -36,10 +35,18 @@
  * - select, replication and its time control, changes of redundancy, metadata queries and tables, access points, batch jobs,
  *   data pipelines, protection against attacks (antiDDos), retention and holds of single objects, quotas (`quota`; `qos` is
  *   there), resource pools and vectors, tokens and certificates of bound domains, the ACL authenticated-read.
- * - signatures over the body in chunks: refused as an invalid x-oss-content-sha256; the service has none either.
+ * - signatures of the service's own over the body in chunks: refused as an invalid x-oss-content-sha256; the service has
+ *   none either. Of Amazon's, chunks that are unsigned or followed by sums (0017-00000804, as documented).
+ * - over the protocol of S3: encryption and policies of buckets, websites, object locks, grants to others than everybody,
+ *   keys of the client's own, GetObjectAttributes, and processing other than image/ and style/.
  * - processing: format/heic and reading HEIC, hls/sign, document previews, blur of faces, x-oss-async-process.
  *
  * Unproven
+ * - Over the protocol of S3 (./s3): the codes behind the numbers 0002-00000301 to 0002-00000431, which are published
+ *   without them; which operations outside of the documented list are answered (versioning, CORS, tags, ListBuckets,
+ *   ListMultipartUploads and RestoreObject are); that x-oss-ec, x-oss-server-time, x-oss-hash-crc64ecma and
+ *   x-oss-object-type keep their names beside x-amz-request-id; what ColdArchive and DeepColdArchive are called; that
+ *   x-amz-checksum-* is left unread; grants in the body of PutObjectAcl; headers that a signed URL carries as parameters.
  * - The codes of what is refused in lifecycle rules, tags, inventories and policies beyond those that the suites of the
  *   vendor's SDKs name; when a key of KMS does not exist; what deleting a marker-only key by a marker answers; how several
  *   Referer patterns match; ETags of appendable objects, which only differ when the bytes do; the code for a prefix of
@@ -78,6 +85,7 @@ import type { CorsRule } from './records.ts'
 import { checkReferer } from './referer.ts'
 import { checkBucketName, newRequestId, type OssRequest, readRequest, withoutRepeatedBucket } from './request.ts'
 import { commonHeaders, errorReply, respond } from './respond.ts'
+import { openS3, s3Headers, s3Reply, speaksS3 } from './s3/s3.ts'
 import { openStore, type Store } from './store.ts'
 import { limitReply, readTrafficLimit } from './traffic.ts'
 import { authenticate } from './verify.ts'
@@ -169,7 +177,7 @@ async function serve(
   try {
     request = readRequest(message, id, options.now(), (domain) => bucketOfDomain(store, domain))
     reply = await answer(request, store, options)
-    await respond(response, reply, headersFor(id, started, request, store))
+    await send(response, reply, headersFor(id, started, request, store), request)
   } catch (error) {
     await fail(response, error, id, request, message.headers.host ?? '', headersFor(id, started, request, store))
     // What is left of the body goes nowhere, so that the next request of the connection is heard.
@@ -181,7 +189,9 @@ async function serve(
 
 async function answer(asked: OssRequest, store: Store, options: Running): Promise<Reply> {
   if (asked.method === 'OPTIONS') return preflight(asked, store)
-  const { request, caller } = isForm(asked) ? { request: asked, caller: undefined } : identify(asked, store, options)
+  const { request, caller } = isForm(asked)
+    ? { request: asked, caller: undefined }
+    : await identify(asked, store, options)
   const name = detect(request)
   const operation = OPERATIONS[name]
   const context = contextOf(request, caller, store, options)
@@ -198,21 +208,24 @@ async function answer(asked: OssRequest, store: Store, options: Running): Promis
   }
   const limit = readTrafficLimit(request)
   const started = performance.now()
-  const reply = await run(name, context, options.intercept)
+  const made = await run(name, context, options.intercept)
+  const reply = speaksS3(asked) ? s3Reply(name, made) : made
   return limit === undefined ? reply : limitReply(reply, limit, performance.now() - started)
 }
 
 /** Who asks, and for what: a signature may show that the bucket stands in the request twice. */
-function identify(
+async function identify(
   request: OssRequest,
   store: Store,
   options: Running,
-): { request: OssRequest; caller: Identity | undefined } {
+): Promise<{ request: OssRequest; caller: Identity | undefined }> {
+  const amazon = speaksS3(request)
   try {
-    return { request, caller: authenticate(request, options) }
+    return amazon ? await openS3(request, options) : { request, caller: authenticate(request, options) }
   } catch (error) {
     if (error instanceof OssError && error.code === 'InvalidAccessKeyId') refuseMissing(request, detect(request), store)
-    const other = error instanceof OssError && error.code === 'SignatureDoesNotMatch' && withoutRepeatedBucket(request)
+    const mismatch = error instanceof OssError && error.code === 'SignatureDoesNotMatch' && !amazon
+    const other = mismatch && withoutRepeatedBucket(request)
     if (!other) throw error
     return { request: other, caller: authenticate(other, options) }
   }
@@ -290,5 +303,16 @@ async function fail(
   for (const name of response.getHeaderNames()) response.removeHeader(name)
   const code = error instanceof ServiceBusy ? 'ServiceUnavailable' : 'InternalError'
   const known = error instanceof OssError ? error : new OssError(code)
-  await respond(response, errorReply(known, id, request, host), headers)
+  await send(response, errorReply(known, id, request, host), headers, request)
+}
+
+/** In the names that the client knows. */
+async function send(
+  response: ServerResponse,
+  reply: Reply,
+  headers: Headers,
+  request: OssRequest | undefined,
+): Promise<void> {
+  if (request === undefined || !speaksS3(request)) return await respond(response, reply, headers)
+  await respond(response, { ...reply, headers: s3Headers(reply.headers ?? []) }, s3Headers(headers))
 }

@@ -82,8 +82,8 @@ function decode(text: string): string {
   }
 }
 
-/** `bucket.` before a name under which this service is known; other names carry the bucket in the path. */
-const VIRTUAL_HOST = /^([^.]+)\.(?:localhost|127\.0\.0\.1|oss-[a-z0-9-]+\.aliyuncs\.com)$/i
+/** `bucket.` before a name under which this service is known, S3's among them; others carry the bucket in the path. */
+const VIRTUAL_HOST = /^(?!s3\.)([^.]+)\.(?:s3\.)?(?:localhost|127\.0\.0\.1|oss(?:-[a-z0-9-]+)?\.aliyuncs\.com)$/i
 
 function readResource(
   path: string,

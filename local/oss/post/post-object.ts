@@ -7,6 +7,7 @@ import type { Headers } from '../cors.ts'
 import { invalidArgument, OssError } from '../errors.ts'
 import { putBytes } from '../put-bytes.ts'
 import { checkKey, type OssRequest } from '../request.ts'
+import { ossFields } from '../s3/form.ts'
 import type { ObjectName } from '../tables.ts'
 import { type Form, readForm } from './form.ts'
 import type { SizeRange } from './policy.ts'
@@ -43,7 +44,7 @@ async function upload(context: Context, bucket: string, form: Form): Promise<Rep
   const inner = context.as(caller)
   inner.authorize('oss:PutObject', name)
   const bytes = sized(form.file.bytes, sizes)
-  const put = { name, headers: headersOf(form, request), bytes, operation: 'PostObject' }
+  const put = { name, headers: headersOf(ossFields(form.fields), request), bytes, operation: 'PostObject' }
   const callback = readFormCallback(form.fields)
   const { reply, passed } = await runWithCallback(inner, callback, (told) => putBytes(told, put))
   return passed ? reply : answer(reply, name, field, request)
@@ -84,7 +85,7 @@ function readKey(key: string | undefined, { file }: Form): string {
 const OBJECT_FIELDS =
   /^(?:cache-control|content-(?:type|disposition|encoding|language|md5)|expires|x-oss-(?:meta-.+|object-acl|storage-class|forbid-overwrite|tagging|server-side-(?:data-)?encryption(?:-key-id)?|traffic-limit))$/
 
-function headersOf({ fields }: Form, request: OssRequest): Record<string, string> {
+function headersOf(fields: Form['fields'], request: OssRequest): Record<string, string> {
   const wanted = [...fields].filter(([name]) => OBJECT_FIELDS.test(name))
   const limit = request.header('x-oss-traffic-limit') ?? request.param('x-oss-traffic-limit')
   return {

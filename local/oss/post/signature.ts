@@ -1,5 +1,6 @@
 import type { Identity } from '../../wire/credentials.ts'
 import { invalidArgument } from '../errors.ts'
+import { FIXED_S3_FIELDS, isS3Form, verifyS3Form } from '../s3/form.ts'
 import { signV1 } from '../sign-v1.ts'
 import { signV4 } from '../sign-v4.ts'
 import {
@@ -29,13 +30,20 @@ export interface FormRights {
 export function authenticateForm(field: Field, options: VerifyOptions, now: number): FormRights {
   const version4 = V4_FIELDS.some((name) => field(name) !== undefined)
   const version1 = ['ossaccesskeyid', 'signature', 'policy'].some((name) => field(name) !== undefined)
-  if (!version1 && !version4) return { caller: undefined, sizes: { min: 0, max: Number.POSITIVE_INFINITY } }
+  const amazon = isS3Form(field)
+  if (!version1 && !version4 && !amazon) return { caller: undefined, sizes: { min: 0, max: Number.POSITIVE_INFINITY } }
   const encoded = required(field, 'policy')
-  const caller = version4 ? verifyV4(encoded, field, options) : verifyV1(encoded, field, options)
+  const verify = amazon ? verifyAmazon : version4 ? verifyV4 : verifyV1
+  const caller = verify(encoded, field, options)
   const policy = parsePolicy(encoded)
   const sizes = checkPolicy(policy, field, now)
-  if (version4) checkFixed(policy, field)
+  if (amazon) checkFixed(policy, field, FIXED_S3_FIELDS)
+  else if (version4) checkFixed(policy, field, [...V4_FIELDS.slice(0, -1), 'x-oss-security-token'])
   return { caller, sizes }
+}
+
+function verifyAmazon(encoded: string, field: Field, options: VerifyOptions): Identity {
+  return verifyS3Form(encoded, field, (name) => required(field, name), options)
 }
 
 /** If one of the fields of a signature is there, all must be. */
@@ -77,8 +85,8 @@ function verifyV4(encoded: string, field: Field, options: VerifyOptions): Identi
 }
 
 /** What the key of the signature is derived from must be in the policy too, or it would not be signed. */
-function checkFixed(policy: PostPolicy, field: Field): void {
-  for (const name of ['x-oss-signature-version', 'x-oss-credential', 'x-oss-date', 'x-oss-security-token']) {
+function checkFixed(policy: PostPolicy, field: Field, names: readonly string[]): void {
+  for (const name of names) {
     const value = field(name)
     if (value !== undefined && !fixes(policy, name, value)) throw failedCondition(`["eq", "$${name}", "${value}"]`)
   }
