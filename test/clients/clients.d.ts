@@ -3,7 +3,7 @@ export interface Cloud {
   readonly accessKeyId: string
   readonly accessKeySecret: string
   readonly region: string
-  readonly oss: { readonly endpoint: string }
+  readonly oss: { readonly endpoint: string; readonly bucket: string }
   readonly tablestore: { readonly endpoint: string; readonly instance: string }
 }
 

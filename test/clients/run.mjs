@@ -15,9 +15,18 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { aliyunSdk } from './aliyun-sdk.mjs'
 import { aliyungo } from './aliyungo.mjs'
+import { awsSdk } from './aws-sdk.mjs'
+import { awscli } from './awscli.mjs'
+import { boto3 } from './boto3.mjs'
 import { fog } from './fog.mjs'
 import { gdal } from './gdal.mjs'
 import { goSdk } from './go-sdk.mjs'
+import { libcloud } from './libcloud.mjs'
+import { opendal } from './opendal.mjs'
+import { rclone } from './rclone.mjs'
+import { restic } from './restic.mjs'
+import { s3cmd } from './s3cmd.mjs'
+import { s3fs } from './s3fs.mjs'
 import { tablestore } from './tablestore.mjs'
 
 /** @typedef {import('./clients.d.ts').Client} Client */
@@ -25,7 +34,11 @@ import { tablestore } from './tablestore.mjs'
 /** @typedef {import('./clients.d.ts').Outcome} Outcome */
 
 /** @type {readonly Client[]} */
-const CLIENTS = [goSdk, aliyungo, aliyunSdk, gdal, fog, tablestore]
+const OWN_PROTOCOL = [goSdk, aliyungo, aliyunSdk, gdal, fog, libcloud, opendal, tablestore]
+const S3_PROTOCOL = [rclone, restic, s3cmd, s3fs, boto3, awscli, awsSdk]
+
+/** @type {readonly Client[]} */
+const CLIENTS = [...OWN_PROTOCOL, ...S3_PROTOCOL]
 
 const USAGE = `Usage: npm run test:clients -- [options]
 
