@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { constants, createReadStream, mkdirSync } from 'node:fs'
 import { copyFile, type FileHandle, link, open, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { type DiskHook, receive } from './receive.ts'
+import { sendFile } from './send-file.ts'
 import type { Tables } from './tables.ts'
 
 /** Immutable bytes: a file, or an entry of the index where they are few; an object is a list of them. */
@@ -119,6 +121,11 @@ export function openBlobs(dir: string, tables: Pick<Tables, 'small' | 'transacti
     }
   }
 
+  async function sendSlice({ blob, start, end }: Slice, response: ServerResponse): Promise<void> {
+    if (isSmall(blob)) response.write(bytesOf(blob).subarray(start, end + 1))
+    else await sendFile(pathOf(blob.name), start, end, response)
+  }
+
   return {
     drop,
     read,
@@ -184,6 +191,10 @@ export function openBlobs(dir: string, tables: Pick<Tables, 'small' | 'transacti
       }
     },
     async send(blobs, start, end, sink) {
+      if (sink instanceof ServerResponse) {
+        for (const slice of slices(blobs, start, end)) await sendSlice(slice, sink)
+        return
+      }
       for await (const chunk of read(blobs, start, end)) {
         if (sink.destroyed) return
         if (!sink.write(chunk)) await drained(sink)

@@ -103,3 +103,34 @@ describe(`an object of ${SIZE / MB} MB`, { timeout: 60_000 + (50 * SIZE) / MB },
     expect(growth).toBeLessThan(MAX_GROWTH)
   })
 })
+
+test('downloads at once get their own bytes, though some clients are slow and others leave', async () => {
+  // More than the buffers of sockets take, so that the slow ones hold up what sends to them.
+  const size = 16 * MB + 12_345
+  const bodies = [1, 2, 3].map((seed) => Buffer.alloc(size).map((_, at) => (at * seed) % 251))
+  for (const [at, body] of bodies.entries()) await oss.client('V1').put(`own/${at}`, body)
+  const sums = bodies.map((body) => createHash('sha1').update(body).digest('hex'))
+  const get = async (nth: number, hold: Promise<unknown> | undefined, leaves: boolean) => {
+    const hash = createHash('sha1')
+    let held = hold
+    const { stream } = (await oss.client('V1').getStream(`own/${nth % 3}`)) as { stream: Readable }
+    for await (const chunk of stream) {
+      hash.update(chunk)
+      await held
+      held = undefined
+      // Leaving the loop ends the connection.
+      if (leaves) return 'left'
+    }
+    return hash.digest('hex') === sums[nth % 3] ? 'whole' : 'other bytes'
+  }
+  const each = (get: (nth: number) => Promise<string>) => Promise.all(Array.from({ length: 6 }, (_, nth) => get(nth)))
+  let release = (_: unknown) => {}
+  const later = new Promise((resolve) => {
+    release = resolve
+  })
+  const slow = each((nth) => get(nth, later, false))
+  const others = Promise.all([each((nth) => get(nth, undefined, false)), each((nth) => get(nth, undefined, true))])
+  release(await others)
+  expect(await others).toEqual([Array(6).fill('whole'), Array(6).fill('left')])
+  expect(await slow).toEqual(Array(6).fill('whole'))
+})
