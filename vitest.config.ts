@@ -23,8 +23,6 @@ export default defineConfig({
       {
         test: {
           name: 'local',
-          // Real processes and sockets on a shared machine: one more try tells noise from a fault, which fails twice.
-          retry: 1,
           expect: { poll: { timeout: 20_000 } },
           include: ['test/{local,media,faults,clients}/**/*.test.ts', 'test/contracts/**/*.local.test.ts'],
           testTimeout: 60_000,
@@ -35,7 +33,6 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          retry: 1,
           expect: { poll: { timeout: 20_000 } },
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['./build.mjs'],
