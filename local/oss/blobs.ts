@@ -121,9 +121,16 @@ export function openBlobs(dir: string, tables: Pick<Tables, 'small' | 'transacti
     }
   }
 
-  async function sendSlice({ blob, start, end }: Slice, response: ServerResponse): Promise<void> {
-    if (isSmall(blob)) response.write(bytesOf(blob).subarray(start, end + 1))
-    else await sendFile(pathOf(blob.name), start, end, response)
+  async function sendFiles(
+    blobs: readonly Blob[],
+    start: number,
+    end: number,
+    response: ServerResponse,
+  ): Promise<void> {
+    for (const { blob, start: from, end: to } of slices(blobs, start, end)) {
+      if (isSmall(blob)) response.write(bytesOf(blob).subarray(from, to + 1))
+      else await sendFile(pathOf(blob.name), from, to, response)
+    }
   }
 
   return {
@@ -190,16 +197,8 @@ export function openBlobs(dir: string, tables: Pick<Tables, 'small' | 'transacti
         held = false
       }
     },
-    async send(blobs, start, end, sink) {
-      if (sink instanceof ServerResponse) {
-        for (const slice of slices(blobs, start, end)) await sendSlice(slice, sink)
-        return
-      }
-      for await (const chunk of read(blobs, start, end)) {
-        if (sink.destroyed) return
-        if (!sink.write(chunk)) await drained(sink)
-      }
-    },
+    send: (blobs, start, end, sink) =>
+      sink instanceof ServerResponse ? sendFiles(blobs, start, end, sink) : pour(read(blobs, start, end), sink),
     async keepOnly(names) {
       await removeAllBut(temporary, new Set())
       for (const shard of shards) await removeAllBut(join(dir, shard), names)
@@ -239,6 +238,14 @@ function slices(blobs: readonly Blob[], start: number, end: number): readonly Sl
     offset += blob.size
   }
   return found
+}
+
+/** Writes bytes as fast as the sink takes them, and no more when it is gone. */
+async function pour(bytes: AsyncIterable<Uint8Array>, sink: Sink): Promise<void> {
+  for await (const chunk of bytes) {
+    if (sink.destroyed) return
+    if (!sink.write(chunk)) await drained(sink)
+  }
 }
 
 /** Resolves when the sink takes more, or is gone. */
