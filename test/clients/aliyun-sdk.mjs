@@ -1,9 +1,6 @@
 /** The vendor's older SDK for Node, installed for the occasion; it wants the bucket in the name of the host. */
 import dns from 'node:dns'
-import { writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { runProgram } from './tools.mjs'
+import { installed, runSteps, same } from './steps.mjs'
 
 const VERSION = '1.12.10'
 
@@ -13,11 +10,8 @@ export const aliyunSdk = {
   missing: async () => undefined,
   version: async () => `npm aliyun-sdk ${VERSION}`,
   async run(cloud, workDir) {
-    await writeFile(join(workDir, 'package.json'), '{}')
-    const install = ['install', '--no-audit', '--no-fund', '--ignore-scripts', `aliyun-sdk@${VERSION}`]
-    const { text, status } = await runProgram('npm', install, { cwd: workDir, seconds: 180 })
-    if (status !== 0) return [{ name: 'install', error: text }]
-    const { OSS } = createRequire(join(workDir, 'package.json'))('aliyun-sdk')
+    const load = await installed([`aliyun-sdk@${VERSION}`], workDir)
+    const { OSS } = load('aliyun-sdk')
     const { accessKeyId, accessKeySecret: secretAccessKey } = cloud
     const oss = new OSS({ accessKeyId, secretAccessKey, endpoint: cloud.oss.endpoint, apiVersion: '2013-10-15' })
     return await findingLocalNames(() => tryAll(oss))
@@ -81,21 +75,7 @@ async function tryAll(oss) {
       await call('deleteBucket')
     },
   }
-  const outcomes = []
-  for (const [name, step] of Object.entries(steps)) {
-    const error = await step().then(
-      () => undefined,
-      (/** @type {Error} */ reason) => `${reason.name}: ${reason.message}`,
-    )
-    outcomes.push(error === undefined ? { name } : { name, error })
-  }
-  return outcomes
-}
-
-/** @param {unknown} actual @param {unknown} wanted */
-function same(actual, wanted) {
-  const [a, b] = [JSON.stringify(actual), JSON.stringify(wanted)]
-  if (a !== b) throw new Error(`${a} is not ${b}`)
+  return await runSteps(steps)
 }
 
 /** Not every system finds names below `localhost`. @template Result @param {() => Promise<Result>} work */

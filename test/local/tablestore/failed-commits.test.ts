@@ -1,6 +1,6 @@
 import TableStore from 'tablestore'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { columnsOf, get, IGNORE, INF_MAX, INF_MIN, int, keyOf, newTable, openService, refused } from './service.ts'
+import { get, IGNORE, int, newTable, openService, refused, rowsIn } from './service.ts'
 import { decodeMessage, encodeMessage, readRecord } from './wire.ts'
 
 const FAILED = refused('OTSInternalServerError')
@@ -26,15 +26,6 @@ async function ledger(isSlow: boolean) {
     streamSpecification: { enableStream: true, expirationTime: 24 },
   } as never)
   const key = (n: number) => [{ owner: 'ann' }, { n: int(n) }]
-  const rangeOf = async (tableName: string, names: readonly string[]) => {
-    const { rows } = await service.client.getRange({
-      tableName,
-      direction: TableStore.Direction.FORWARD,
-      inclusiveStartPrimaryKey: names.map((name) => ({ [name]: INF_MIN })),
-      exclusiveEndPrimaryKey: names.map((name) => ({ [name]: INF_MAX })),
-    } as never)
-    return rows.map((row) => ({ ...keyOf(row), ...columnsOf(row) }))
-  }
   async function call<T>(operation: string, message: object): Promise<T> {
     const { body } = await service.post(operation, encodeMessage(`${operation}Request`, message))
     return decodeMessage<T>(`${operation}Response`, body)
@@ -58,8 +49,8 @@ async function ledger(isSlow: boolean) {
     table,
     key,
     recorded,
-    rows: () => rangeOf(table, ['owner', 'n']),
-    index: () => rangeOf('by_v', ['v', 'owner', 'n']),
+    rows: () => rowsIn(service, table, ['owner', 'n']),
+    index: () => rowsIn(service, 'by_v', ['v', 'owner', 'n']),
     put: (n: number, v: string, transactionId?: string) =>
       service.client.putRow({
         tableName: table,

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { rowKey } from '../../../local/tablestore/rows.ts'
 import type { Table } from '../../../local/tablestore/schema.ts'
 import { openStore } from '../../../local/tablestore/store.ts'
-import { columnsOf, get, IGNORE, INF_MAX, INF_MIN, int, keyOf, newTable, openService, put } from './service.ts'
+import { get, IGNORE, int, newTable, openService, put, rowsIn } from './service.ts'
 import { decodeMessage, encodeMessage } from './wire.ts'
 
 const DAY_MS = 86_400_000
@@ -31,15 +31,6 @@ async function expiring(indexed = false) {
   const setLife = (timeToLive: number) =>
     service.client.updateTable({ tableName: table, tableOptions: { timeToLive, allowUpdate: !indexed } as never })
   await setLife(86_400)
-  const all = async (tableName: string, names: readonly string[]) => {
-    const { rows } = await service.client.getRange({
-      tableName,
-      direction: TableStore.Direction.FORWARD,
-      inclusiveStartPrimaryKey: names.map((name) => ({ [name]: INF_MIN })),
-      exclusiveEndPrimaryKey: names.map((name) => ({ [name]: INF_MAX })),
-    } as never)
-    return rows.map((row) => ({ ...keyOf(row), ...columnsOf(row) }))
-  }
   return {
     service,
     table,
@@ -48,9 +39,9 @@ async function expiring(indexed = false) {
     /** What is on the disk shows again when nothing expires any more. */
     async stored() {
       await setLife(-1)
-      return all(table, ['owner', 'n'])
+      return rowsIn(service, table, ['owner', 'n'])
     },
-    index: () => all(INDEX, ['v', 'owner', 'n']),
+    index: () => rowsIn(service, INDEX, ['v', 'owner', 'n']),
   }
 }
 

@@ -105,6 +105,17 @@ declare module 'tablestore' {
 
 export type Service = Awaited<ReturnType<typeof openService>>
 
+/** All rows of a table or an index that one answer holds, by its key columns. */
+export async function rowsIn({ client }: Service, tableName: string, key: readonly string[]) {
+  const { rows } = await client.getRange({
+    tableName,
+    direction: TableStore.Direction.FORWARD,
+    inclusiveStartPrimaryKey: key.map((name) => ({ [name]: INF_MIN })),
+    exclusiveEndPrimaryKey: key.map((name) => ({ [name]: INF_MAX })),
+  } as never)
+  return rows.map((row) => ({ ...keyOf(row), ...columnsOf(row) }))
+}
+
 /** What a hand-signed request may have different. */
 export interface Signed {
   readonly headers: Record<string, string | undefined>
