@@ -46,7 +46,8 @@
  *   without them; which operations outside of the documented list are answered (versioning, CORS, tags, ListBuckets,
  *   ListMultipartUploads and RestoreObject are); that x-oss-ec, x-oss-server-time, x-oss-hash-crc64ecma and
  *   x-oss-object-type keep their names beside x-amz-request-id; what ColdArchive and DeepColdArchive are called; that
- *   x-amz-checksum-* is left unread; grants in the body of PutObjectAcl; headers that a signed URL carries as parameters.
+ *   x-amz-checksum-* is left unread; grants in the body of PutObjectAcl; headers that a signed URL carries as parameters;
+ *   that a storage class given with an upload counts, which an older page denies.
  * - The codes of what is refused in lifecycle rules, tags, inventories and policies beyond those that the suites of the
  *   vendor's SDKs name; when a key of KMS does not exist; what deleting a marker-only key by a marker answers; how several
  *   Referer patterns match; ETags of appendable objects, which only differ when the bytes do; the code for a prefix of
