@@ -1,6 +1,7 @@
 import type { RootDatabase } from 'lmdb'
 import type { Room } from '../data/room.ts'
 import type { Clock } from '../wire/clock.ts'
+import { warn } from '../wire/warn.ts'
 import type { Deployed } from './deployed.ts'
 import type { AsyncConfig, Destination } from './function-config.ts'
 import type { Outcome } from './instance.ts'
@@ -151,10 +152,7 @@ export function openAsyncQueue(options: AsyncQueueOptions): AsyncQueue {
       await attempt(id, stored)
     } catch (error) {
       if (closed) return
-      process.emitWarning(
-        error instanceof Error ? (error.stack ?? error.message) : String(error),
-        'LocalFunctionCompute',
-      )
+      warn(error, 'LocalFunctionCompute')
       clock.at(now() + options.retryDelayMs, () => deliver(id, stored))
     } finally {
       options.count(-1)

@@ -60,10 +60,7 @@ function openTable<T>(db: RootDatabase, kind: string, room: Room): Table<T> {
       }
       return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, record]) => record)
     },
-    put(record, ...path) {
-      if (!db.doesExist(key(path))) room.require()
-      void db.put(key(path), record)
-    },
+    put: (record, ...path) => room.put(db, key(path), record),
     remove(...path) {
       declared.delete(nameOf(path))
       db.remove(key(path))

@@ -108,10 +108,7 @@ export function openTables(folder: string): Tables {
     const db = root.openDB<T, string>({ name })
     return {
       get: (key) => db.get(key),
-      put(key, record) {
-        if (!db.doesExist(key)) room.require()
-        void db.put(key, record)
-      },
+      put: (key, record) => room.put(db, key, record),
       remove: (key) => void db.remove(key),
       *list(prefix, from = '') {
         for (const { key, value } of db.getRange({ start: from > prefix ? from : prefix })) {
@@ -130,10 +127,7 @@ export function openTables(folder: string): Tables {
     })
     return {
       get: (uid, seq) => db.get([uid, seq]),
-      put(uid, seq, record) {
-        if (!db.doesExist([uid, seq])) room.require()
-        void db.put([uid, seq], record)
-      },
+      put: (uid, seq, record) => room.put(db, [uid, seq], record),
       remove: (uid, seq) => void db.remove([uid, seq]),
       removeAll(uid) {
         for (const key of [...db.getKeys(range(uid))]) void db.remove(key)
@@ -155,10 +149,7 @@ export function openTables(folder: string): Tables {
     messages: numbered('messages'),
     entries: numbered('entries'),
     deliveries: {
-      put(id, delivery) {
-        if (!deliveries.doesExist(id)) room.require()
-        void deliveries.put(id, delivery)
-      },
+      put: (id, delivery) => room.put(deliveries, id, delivery),
       remove: (id) => void deliveries.remove(id),
       all: () => [...deliveries.getRange({})].map(({ key, value }) => [key, value] as const),
     },

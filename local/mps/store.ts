@@ -117,11 +117,7 @@ export function openStore(folder: string): Store {
     const db = root.openDB<T, string>({ name })
     return {
       get: (id) => db.get(id),
-      put: (id, record) =>
-        transact(root, () => {
-          if (!db.doesExist(id)) room.require()
-          void db.put(id, record)
-        }),
+      put: (id, record) => transact(root, () => room.put(db, id, record)),
       remove: (id) => transact(root, () => void db.remove(id)),
       all: () => [...db.getRange({})].map(({ value }) => value),
     }

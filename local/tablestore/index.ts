@@ -3,6 +3,7 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Credentials, Identity } from '../wire/credentials.ts'
 import { type LocalServer, listen, type SocketShape } from '../wire/http.ts'
 import { type Call, ConnectionCut, type Intercept, ServiceBusy } from '../wire/intercept.ts'
+import { warn } from '../wire/warn.ts'
 import { TablestoreError, unsupported } from './errors.ts'
 import { errorMessage } from './messages.ts'
 import { ADDING, OPERATIONS } from './operations.ts'
@@ -207,6 +208,6 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
 
 /** A fault of the local service itself: its stack belongs to whoever runs it, the client learns only that it happened. */
 function unexpected(error: unknown): TablestoreError {
-  process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error), 'LocalTablestore')
+  warn(error, 'LocalTablestore')
   return new TablestoreError('OTSInternalServerError', 'Internal server error.')
 }

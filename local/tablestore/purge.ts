@@ -1,4 +1,5 @@
 import type { Database } from 'lmdb'
+import { warn } from '../wire/warn.ts'
 import { indexChanges } from './indexes.ts'
 import { tableBounds } from './keys.ts'
 import { liveRow, type Row, rowKey, unpackRow } from './rows.ts'
@@ -101,9 +102,7 @@ export function openPurge(
   }
 
   const inBackground = () => {
-    run().catch((error: unknown) => {
-      process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error), 'LocalTablestore')
-    })
+    run().catch((error: unknown) => warn(error, 'LocalTablestore'))
   }
   inBackground()
   const timer = setInterval(inBackground, EVERY_MS).unref()
