@@ -1,6 +1,5 @@
 """Each step through boto3 is one test; one JSON object a line says how it went."""
 import hashlib
-import json
 import os
 import time
 import urllib.request
@@ -9,6 +8,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from steps import run, same
 
 BUCKET = 'boto3-%d' % time.time()
 KEY = 'a b+c/中文.txt'
@@ -28,10 +28,6 @@ def client(signature='s3v4', secret=os.environ['KEY_SECRET']):
 
 
 S3 = client()
-
-
-def same(actual, wanted):
-    assert actual == wanted, '%r is not %r' % (actual, wanted)
 
 
 def refused(code, call, **arguments):
@@ -196,14 +192,8 @@ def removes_everything():
     S3.delete_bucket(Bucket=BUCKET)
 
 
-for step in [
+run([
     makes_a_bucket, puts_and_gets, obeys_conditions, uploads_and_copies_in_parts, copies_with_other_metadata,
     lists_unfinished_uploads_and_parts, lists_in_pages, keeps_versions, sets_acls, sets_rules,
     restores_what_is_archived, signs_urls, signs_forms, speaks_version_2, is_told_what_is_wrong, removes_everything,
-]:
-    outcome = {'name': step.__name__.replace('_', ' ')}
-    try:
-        step()
-    except BaseException as error:
-        outcome['error'] = '%s: %s' % (type(error).__name__, error)
-    print(json.dumps(outcome), flush=True)
+])

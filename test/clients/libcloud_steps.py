@@ -1,11 +1,11 @@
 """Each step through Apache Libcloud's driver for OSS is one test; one JSON object a line says how it went."""
 import io
-import json
 import os
 import time
 
 from libcloud.storage.providers import get_driver
 from libcloud.storage.types import ObjectDoesNotExistError, Provider
+from steps import run, same
 
 NAME = 'libcloud-%d' % time.time()
 BIG = os.urandom(3 * 1024 * 1024 + 7)
@@ -16,10 +16,6 @@ def driver():
 
 
 DRIVER = driver()
-
-
-def same(actual, wanted):
-    assert actual == wanted, '%r is not %r' % (actual, wanted)
 
 
 def container():
@@ -89,13 +85,7 @@ def removes_everything():
     same(container().delete(), True)
 
 
-for step in [
+run([
     makes_a_bucket, uploads_and_downloads, streams_up, lists, compares_its_sum, tells_unfinished_uploads,
     is_told_what_is_missing, removes_everything, uploads_as_packaged,
-]:
-    outcome = {'name': step.__name__.replace('_', ' ')}
-    try:
-        step()
-    except BaseException as error:
-        outcome['error'] = '%s: %s' % (type(error).__name__, error)
-    print(json.dumps(outcome), flush=True)
+])

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readXml, type XmlElement } from '../../../local/wire/xml.ts'
+import { generator } from '../generator.ts'
 import { BUCKET, type OpenOss, openOss } from './open.ts'
 import { type RawAnswer, send, signedV1 } from './raw.ts'
 
@@ -13,17 +14,6 @@ const random = generator(20_261_122)
 const keys = randomKeys(70)
 const written: { key: string; versionId: string; marker: boolean }[] = []
 const uploads: { key: string; uploadId: string }[] = []
-
-/** Marsaglia's xorshift, which makes the same numbers every time. */
-function generator(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
-  }
-}
 
 function pick<T>(from: readonly [T, ...T[]] | readonly T[]): T {
   return from[random(from.length)] as T

@@ -1,5 +1,6 @@
 import TableStore, { type CellValue, type PrimaryKeyInput } from 'tablestore'
 import { afterAll, expect, test } from 'vitest'
+import { generator } from '../generator.ts'
 import { columnsOf, IGNORE, INF_MAX, INF_MIN, int, keyOf, newTable, openService } from './service.ts'
 
 const service = await openService()
@@ -15,17 +16,6 @@ interface Row {
   readonly id: string
   readonly at: bigint
   readonly columns: Columns
-}
-
-/** Marsaglia's xorshift, which makes the same numbers every time. */
-function generator(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
-  }
 }
 
 function compare(a: string | bigint, b: string | bigint): number {
